@@ -1,0 +1,182 @@
+
+/*
+ * Copyright (C) The nginx gateway modules authors
+ */
+
+
+#include "ngx_gw_resp.h"
+
+#include <hiredis/hiredis.h>
+
+
+#define NGX_GW_RESP_ARGS  64
+
+
+static ngx_int_t ngx_gw_resp_reserve(ngx_gw_resp_buf_t *b, size_t len);
+
+
+ngx_int_t
+ngx_gw_resp_append(ngx_gw_resp_buf_t *b, ngx_uint_t argc,
+    const ngx_str_t *argv)
+{
+    int          n;
+    char        *cmd;
+    size_t       len[NGX_GW_RESP_ARGS];
+    ngx_int_t    rc;
+    ngx_uint_t   i;
+    const char  *arg[NGX_GW_RESP_ARGS];
+
+    if (argc > NGX_GW_RESP_ARGS) {
+        return NGX_DECLINED;
+    }
+
+    for (i = 0; i < argc; i++) {
+        arg[i] = (const char *) argv[i].data;
+        len[i] = argv[i].len;
+    }
+
+    n = redisFormatCommandArgv(&cmd, argc, arg, len);
+    if (n < 0) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_gw_resp_reserve(b, n);
+
+    if (rc == NGX_OK) {
+        b->last = ngx_cpymem(b->last, cmd, n);
+    }
+
+    redisFreeCommand(cmd);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_gw_resp_reserve(ngx_gw_resp_buf_t *b, size_t len)
+{
+    u_char  *p;
+    size_t   used, size;
+
+    if ((size_t) (b->end - b->last) >= len) {
+        return NGX_OK;
+    }
+
+    used = b->last - b->pos;
+
+    if (used + len > b->limit) {
+        return NGX_DECLINED;
+    }
+
+    size = ngx_max((size_t) ngx_pagesize, (size_t) (b->end - b->start));
+
+    while (size < used + len) {
+        size *= 2;
+    }
+
+    p = ngx_alloc(size, ngx_cycle->log);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (b->start) {
+        ngx_memcpy(p, b->pos, used);
+        ngx_free(b->start);
+    }
+
+    b->start = p;
+    b->pos = p;
+    b->last = p + used;
+    b->end = p + size;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_gw_resp_create(ngx_gw_resp_t *resp)
+{
+    resp->reader = redisReaderCreate();
+    resp->fed = 0;
+
+    return resp->reader ? NGX_OK : NGX_ERROR;
+}
+
+
+void
+ngx_gw_resp_destroy(ngx_gw_resp_t *resp)
+{
+    if (resp->reader) {
+        redisReaderFree(resp->reader);
+        resp->reader = NULL;
+    }
+}
+
+
+ngx_int_t
+ngx_gw_resp_feed(ngx_gw_resp_t *resp, u_char *data, size_t len)
+{
+    resp->fed += len;
+
+    if (redisReaderFeed(resp->reader, (char *) data, len) != REDIS_OK) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_gw_resp_next(ngx_gw_resp_t *resp, ngx_gw_reply_t **reply)
+{
+    void  *r;
+
+    if (redisReaderGetReply(resp->reader, &r) != REDIS_OK) {
+        return NGX_ERROR;
+    }
+
+    if (r == NULL) {
+        return (resp->fed > NGX_GW_RESP_MAX) ? NGX_ERROR : NGX_AGAIN;
+    }
+
+    resp->fed = 0;
+    *reply = r;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_gw_resp_free(ngx_gw_reply_t *reply)
+{
+    freeReplyObject(reply);
+}
+
+
+const char *
+ngx_gw_reply_error(const ngx_gw_reply_t *reply)
+{
+    return (reply->type == REDIS_REPLY_ERROR) ? reply->str : NULL;
+}
+
+
+ngx_int_t
+ngx_gw_reply_integers(const ngx_gw_reply_t *reply, int64_t *v, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != n) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+
+        if (reply->element[i]->type != REDIS_REPLY_INTEGER) {
+            return NGX_ERROR;
+        }
+
+        v[i] = reply->element[i]->integer;
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,71 @@
+
+/*
+ * Copyright (C) The nginx gateway modules authors
+ */
+
+
+/*
+ * The protocol of Redis over memory; hiredis is the codec, no socket of its
+ * own.  Used by one worker, never blocks.
+ *
+ * ngx_gw_resp_append() formats a command into a growing buffer: NGX_OK,
+ * NGX_DECLINED if the buffer would exceed its limit, NGX_ERROR if out of
+ * memory; in both the buffer is unchanged.
+ *
+ * ngx_gw_resp_feed() takes bytes as they were read; ngx_gw_resp_next() gives
+ * a reply, owned by the caller until ngx_gw_resp_free(): NGX_OK, NGX_AGAIN if
+ * more bytes are needed, NGX_ERROR if it is not the protocol of Redis or if a
+ * reply exceeds NGX_GW_RESP_MAX bytes.
+ *
+ * ngx_gw_reply_error() gives the text of an error reply, NULL for others;
+ * ngx_gw_reply_integers() reads an array of exactly "n" integers: NGX_OK or
+ * NGX_ERROR.
+ */
+
+#ifndef _NGX_GW_RESP_H_INCLUDED_
+#define _NGX_GW_RESP_H_INCLUDED_
+
+
+#include "ngx_gw.h"
+
+
+#define NGX_GW_RESP_MAX  (256 * 1024)
+
+
+typedef struct redisReply  ngx_gw_reply_t;
+
+
+typedef struct {
+    u_char     *start;
+    u_char     *pos;        /* not yet sent */
+    u_char     *last;
+    u_char     *end;
+    size_t      limit;
+} ngx_gw_resp_buf_t;
+
+
+typedef struct {
+    void       *reader;
+    size_t      fed;        /* bytes since the last complete reply */
+} ngx_gw_resp_t;
+
+
+GW_HIDDEN_BEGIN
+
+ngx_int_t ngx_gw_resp_append(ngx_gw_resp_buf_t *b, ngx_uint_t argc,
+    const ngx_str_t *argv);
+
+ngx_int_t ngx_gw_resp_create(ngx_gw_resp_t *resp);
+void ngx_gw_resp_destroy(ngx_gw_resp_t *resp);
+ngx_int_t ngx_gw_resp_feed(ngx_gw_resp_t *resp, u_char *data, size_t len);
+ngx_int_t ngx_gw_resp_next(ngx_gw_resp_t *resp, ngx_gw_reply_t **reply);
+void ngx_gw_resp_free(ngx_gw_reply_t *reply);
+
+const char *ngx_gw_reply_error(const ngx_gw_reply_t *reply);
+ngx_int_t ngx_gw_reply_integers(const ngx_gw_reply_t *reply, int64_t *v,
+    ngx_uint_t n);
+
+GW_HIDDEN_END
+
+
+#endif /* _NGX_GW_RESP_H_INCLUDED_ */

@@ -1,0 +1,200 @@
+#!/bin/sh
+
+# Copyright (C) The nginx gateway modules authors
+
+# Checks that includes point one way:
+#
+#     modules -> ngx_http_gw_* -> ngx_gw_* -> gw_*
+#
+#     tools/layers.sh [DIR]         DIR is the tree, the current one by default
+#
+# A layer may include every file of the layers below it.  Within its own layer
+# a file includes what the first table lists, besides gw_base.h in the lowest
+# layer, ngx_gw.h and ngx_gw_log.h in the next one.  src/ngx_http_gw_NAME_* are
+# parts of the module NAME; nothing else includes or names a module.  The
+# second table lists the .c files that may include headers of a library; a
+# header never does.  The pure layer knows no nginx, the layer above it no
+# HTTP: neither headers nor names.
+
+set -eu
+
+files='
+gw_key          gw_alg
+gw_jwk          gw_alg gw_b64 gw_json gw_key
+gw_jwks         gw_alg gw_json gw_jwk gw_key
+gw_jwt          gw_alg gw_b64 gw_json gw_jwks gw_key
+gw_passport     gw_alg gw_b64 gw_json gw_jwk gw_key
+gw_usage        gw_json
+
+ngx_gw_redis        ngx_gw_redis_peer ngx_gw_redis_url ngx_gw_resp
+ngx_gw_redis_peer   ngx_gw_redis ngx_gw_redis_url ngx_gw_resp
+ngx_gw_script       ngx_gw_redis ngx_gw_resp
+ngx_gw_kafka        ngx_gw_kafka_conf ngx_gw_kafka_producer
+ngx_gw_kafka_producer    ngx_gw_kafka_conf
+
+ngx_http_gw_problem    ngx_http_gw_util
+'
+
+libraries='
+openssl     gw_key gw_jwk gw_jwks gw_passport
+openssl     ngx_http_gw_auth_module ngx_http_gw_ratelimit_module
+jansson     gw_json gw_jwk gw_jwks gw_jwt
+hiredis     ngx_gw_resp
+librdkafka  ngx_gw_kafka ngx_gw_kafka_conf ngx_gw_kafka_producer
+'
+
+libc='assert ctype errno float inttypes limits math stdarg stdbool stddef
+stdint stdio stdlib string time'
+
+cd "${1:-.}"
+set -- ./*.c src/*.[ch]
+[ -e "$1" ] || shift
+
+awk -v files="$files" -v libraries="$libraries" -v libc="$libc" '
+
+function layer(name) {
+    if (name ~ /^ngx_http_gw_.*_module$/) return 4
+    if (name ~ /^ngx_http_gw_/) return 3
+    if (name ~ /^ngx_gw(_|$)/) return 2
+    if (name ~ /^gw_/) return 1
+    return 0
+}
+
+function module(name) {
+    if (!match(name, /^ngx_http_gw_(auth|ratelimit|usage)(_|$)/)) return ""
+    sub(/^ngx_http_gw_/, "", name)
+    sub(/_.*/, "", name)
+    return name
+}
+
+function table(text, to,     line, word, i, j, n, m) {
+    n = split(text, line, "\n")
+
+    for (i = 1; i <= n; i++) {
+        m = split(line[i], word, " ")
+        for (j = 2; j <= m; j++) to[word[1], word[j]] = 1
+    }
+}
+
+function bad(what) {
+    printf "%s:%d: %s\n", FILENAME, FNR, what
+    failed = 1
+}
+
+function own(name) {
+    to = layer(name)
+
+    if (name == base) return
+    if (to == 0) bad("unknown file \"" name ".h\"")
+    if (to == 4) bad("a module is included")
+    if (module(name) && module(name) != module(base)) {
+        bad("a part of another module is included")
+    }
+    if (to > from) bad("points up: " base " -> " name)
+    if (to != from || to == 4 || to == 0) return
+
+    if (name == "gw_base" || name == "ngx_gw" || name == "ngx_gw_log") return
+    if (module(name) && module(name) == module(base)) return
+    if (!((base, name) in file_table)) bad("not listed: " base " -> " name)
+}
+
+function foreign(name,     part) {
+    split(name, part, /[\/.]/)
+
+    if (part[1] ~ /^ngx_/) {
+        if (from == 1) bad("a header of nginx in the pure layer")
+        return
+    }
+
+    if (part[1] in libc_table) return
+
+    if (name ~ /^(sys|netinet|arpa|net)\// \
+        || name ~ /^(fcntl|unistd|pthread|signal)\.h$/)
+    {
+        if (from == 1) bad("the pure layer makes no system calls: " name)
+        return
+    }
+
+    if (FILENAME ~ /\.h$/) {
+        bad("a header of a library in a header: " name)
+
+    } else if (!((part[1], base) in library_table)) {
+        bad("not listed: " base " -> " name)
+    }
+}
+
+BEGIN {
+    table(files, file_table)
+    table(libraries, library_table)
+
+    n = split(libc, word, " ")
+    for (i = 1; i <= n; i++) libc_table[word[i]] = 1
+}
+
+FNR == 1 {
+    base = FILENAME
+    sub(/^.*\//, "", base)
+    sub(/\.[ch]$/, "", base)
+    from = layer(base)
+    comment = 0
+
+    if (from == 0) bad("a file of no layer")
+
+    if (FILENAME ~ /^\.\// ? from != 4 : from == 4) {
+        bad("modules lie at the top, the rest in src")
+    }
+}
+
+{
+    # strings and comments do not count as names
+
+    code = $0
+
+    if (comment) {
+        if (!sub(/^.*\*\//, "", code)) next
+        comment = 0
+    }
+
+    gsub(/\/\*([^*]|\*[^\/])*\*\//, "", code)
+    if (sub(/\/\*.*$/, "", code)) comment = 1
+}
+
+code ~ /^ *# *include/ {
+    name = code
+    sub(/^[^"<]*["<]/, "", name)
+    sub(/[">].*$/, "", name)
+
+    if (code ~ /"/) {
+        sub(/\.h$/, "", name)
+        own(name)
+    } else {
+        foreign(name)
+    }
+
+    if (from < 3 && name ~ /^ngx_http/) bad("HTTP below its layer: " name)
+    next
+}
+
+{
+    gsub(/"([^"\\]|\\.)*"/, "", code)
+
+    if (from == 1 && match(code, /(^|[^A-Za-z0-9_])(ngx|NGX)_[A-Za-z0-9_]*/)) {
+        bad("a name of nginx: " substr(code, RSTART, RLENGTH))
+    }
+
+    if (from == 2 && match(code, /(ngx_http|NGX_HTTP)_[A-Za-z0-9_]*/)) {
+        bad("a name of HTTP: " substr(code, RSTART, RLENGTH))
+    }
+
+    # module() uses RSTART too
+
+    while (match(code, /ngx_http_gw_(auth|ratelimit|usage)_/)) {
+        name = substr(code, RSTART, RLENGTH)
+        code = substr(code, RSTART + RLENGTH)
+        if (module(name) != module(base)) bad("a name of another module")
+    }
+}
+
+END { exit failed }
+
+' "$@"
