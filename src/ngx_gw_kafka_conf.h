@@ -1,0 +1,52 @@
+
+/*
+ * Copyright (C) The nginx gateway modules authors
+ */
+
+
+/*
+ * The configuration of a Kafka producer.
+ *
+ * It is made in the master, without threads or sockets, and freed with the
+ * pool of "cf"; a worker only reads it.  The setters keep pointers into the
+ * directive's arguments and return NULL, or what is wrong with the value;
+ * secrets do not appear in that text.
+ *
+ * What can be known only from all the values together, as a key file that
+ * is missing, is found by ngx_gw_kafka_conf_check(): it makes a producer
+ * without brokers and destroys it.  For "nginx -t" only, for librdkafka's
+ * threads are not to be mixed with forks.
+ */
+
+#ifndef _NGX_GW_KAFKA_CONF_H_INCLUDED_
+#define _NGX_GW_KAFKA_CONF_H_INCLUDED_
+
+
+#include "ngx_gw.h"
+
+
+typedef struct {
+    struct rd_kafka_conf_s  *conf;
+    const char              *brokers;
+    const char              *topic;
+    const char              *content_type;    /* a header of each message */
+    char                     why[512];
+} ngx_gw_kafka_conf_t;
+
+
+GW_HIDDEN_BEGIN
+
+ngx_gw_kafka_conf_t *ngx_gw_kafka_conf_create(ngx_conf_t *cf,
+    const char *content_type);
+const char *ngx_gw_kafka_conf_brokers(ngx_gw_kafka_conf_t *kcf,
+    ngx_str_t *brokers);
+const char *ngx_gw_kafka_conf_topic(ngx_gw_kafka_conf_t *kcf,
+    ngx_str_t *topic);
+const char *ngx_gw_kafka_conf_set(ngx_gw_kafka_conf_t *kcf, ngx_str_t *name,
+    ngx_str_t *value);
+const char *ngx_gw_kafka_conf_check(ngx_gw_kafka_conf_t *kcf);
+
+GW_HIDDEN_END
+
+
+#endif /* _NGX_GW_KAFKA_CONF_H_INCLUDED_ */

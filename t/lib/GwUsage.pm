@@ -1,0 +1,366 @@
+# Copyright (C) The nginx gateway modules authors
+
+# Usage events in tests of Test::Nginx.
+#
+#     --- events
+#     subject=alice api=orders status=200 units=1
+#     subject=- status=403 units=0
+#
+# expects exactly these events of the requests of a block, in the order of
+# their sequences.  A line lists what is looked at: NAME=VALUE, NAME~REGEX or
+# NAME==NAME; "-" stands for no such member, or null.  An empty section: no
+# events.
+#
+#     --- message: REGEX
+#
+# is looked for in the messages, shown as "KEY HEADERS VALUE".
+#
+# How many there are is known by asking nginx for one more, whose id tells
+# the sequence; then Kafka is read until all before that one are there.
+# Requests of blocks without this section count as those of the next one.
+#
+#     --- kafka eval
+#     ["down all", "", "wait orders\nstop", "up all"]
+#
+# commands for the mock broker of GwUsage::start_kafka(), after each request;
+# "stop" and "cont" are signals, "wait API" waits for an event, "reload" has
+# nginx reload.  "kafka_init" has those to be given before nginx starts.
+#
+#     --- log_lines
+#     1 gw usage: events dropped
+#
+# counts the lines of the error log in which a regex matches.
+#
+#     --- stop_nginx: TERM 1
+#
+# sends the signal, and expects nginx to end in time, and without an alert.
+
+package GwUsage;
+
+use strict;
+use warnings;
+
+use IO::Socket::INET;
+use IPC::Open2;
+use JSON::PP;
+use Test::More ();
+use Test::Nginx::Socket;
+use Time::HiRes qw(sleep time);
+
+
+our ($kafka_pid, $to_kafka, $from_kafka);
+
+my ($generation, $last) = ('', 0);
+
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    if (!defined $block->error_log && !defined $block->no_error_log) {
+        $block->set_value('no_error_log', "[error]\n[alert]");
+    }
+
+    kafka_commands($block->kafka_init) if defined $block->kafka_init;
+
+    my $http = $block->http_config // '';
+
+    if ($http !~ /gw_usage_kafka / && !defined $block->must_die) {
+        $http .= "gw_usage_kafka $ENV{TEST_NGINX_KAFKA} topic=gw.usage;\n";
+        $block->set_value('http_config', $http);
+    }
+
+    return if !defined $block->events;
+
+    $block->set_value('config', $block->config . <<'END');
+
+    location = /gw-usage-last {
+        gw_usage          on;
+        gw_usage_api      last;
+        gw_usage_subject  last;
+        gw_usage_units    0;
+        add_header        X-Usage-Id $gw_usage_id;
+        allow             all;
+        empty_gif;
+    }
+END
+});
+
+add_response_body_check(sub {
+    my ($block, $body, $i) = @_;
+
+    kafka_commands($block->kafka->[$i]) if ref $block->kafka;
+});
+
+add_test_cleanup_handler(sub {
+    my $block = shift;
+
+    my @id = defined $block->events ? last_id() : ();
+
+    check_stop($block) if defined $block->stop_nginx;
+    check_events($block, @id) if defined $block->events;
+    check_log($block) if defined $block->log_lines;
+});
+
+add_cleanup_handler(\&stop_kafka);
+
+
+sub check_events {
+    my ($block, $gen, $seq) = @_;
+
+    my $name = $block->name;
+    my @lines = grep { /\S/ } split /\n/, $block->events;
+
+    if (!defined $gen) {
+        fail("$name - events - nginx tells the last id");
+        return;
+    }
+
+    my $from = $gen eq $generation ? $last : 0;
+    ($generation, $last) = ($gen, $seq);
+
+    is($seq - $from - 1, scalar @lines, "$name - events - number");
+
+    my $events = read_events($gen, $from + 1, $seq - 1);
+
+    for my $i (0 .. $#lines) {
+        my $n = $from + 1 + $i;
+
+        is(actual($events->{$n}, $lines[$i]), wanted($lines[$i]),
+           "$name - events - event $n");
+    }
+
+    if (defined $block->message) {
+        my $pattern = $block->message;
+        my @found = grep { /$pattern/ } kafka_messages('%k %h %s\n');
+
+        ok(@found > 0, "$name - message");
+    }
+}
+
+
+# asks for an event of our own
+
+sub last_id {
+    my $sock = IO::Socket::INET->new(
+        PeerAddr => Test::Nginx::Util::server_addr(),
+        PeerPort => Test::Nginx::Util::server_port(),
+        Timeout => 5) or return;
+
+    print $sock "GET /gw-usage-last HTTP/1.0\r\nHost: localhost\r\n\r\n";
+
+    my $response = do { local $/; <$sock> } // '';
+
+    return $response =~ /^X-Usage-Id: ([0-9a-f]{16})-([1-9]\d*)\r$/m;
+}
+
+
+# sequence => event, when all from the first to the last are there
+
+sub read_events {
+    my ($gen, $first, $last) = @_;
+
+    my %events;
+    my $end = time() + 30;
+
+    while (1) {
+        for my $line (kafka_messages('%s\n')) {
+            my $event = JSON::PP->new->utf8->decode($line);
+
+            $events{$2} = $event
+                if $event->{id} =~ /\A(\w+)-(\d+)\z/ && $1 eq $gen;
+        }
+
+        my $missing = grep { !$events{$_} } $first .. $last;
+
+        return \%events if !$missing || time() > $end;
+
+        sleep 0.05;
+    }
+}
+
+
+sub kafka_messages {
+    my $format = shift;
+
+    open(my $fh, '-|', 'kcat', '-C', '-q', '-e', '-b', $ENV{TEST_NGINX_KAFKA},
+         '-X', 'fetch.wait.max.ms=10', '-t', 'gw.usage', '-o', 'beginning',
+         '-m', 5, '-f', $format)
+        or die "kcat: $!\n";
+
+    my @lines = <$fh>;
+    close($fh);
+
+    return @lines;
+}
+
+
+sub wanted {
+    my $line = shift;
+
+    return join ' ', sort split ' ', $line;
+}
+
+
+# what the event has in place of the members that are looked at
+
+sub actual {
+    my ($event, $line) = @_;
+
+    return 'no event' if !$event;
+
+    return join ' ', sort map {
+        my ($name, $op, $want) = /\A(\w+)(==|=|~)(.*)\z/
+            or die "bad \"$_\"\n";
+        my $value = member($event, $name);
+
+        $op eq '~' && $value =~ /$want/ ? $_
+            : $op eq '==' && $value eq member($event, $want) ? $_
+            : "$name=$value";
+    } split ' ', $line;
+}
+
+
+sub member {
+    my ($event, $name) = @_;
+
+    my $value = exists $event->{$name} ? $event->{$name}
+                                       : $event->{data}{$name};
+
+    return '-' if !defined $value;
+    return $value ? 'true' : 'false' if JSON::PP::is_bool($value);
+
+    utf8::encode($value);
+
+    return $value;
+}
+
+
+sub check_log {
+    my $block = shift;
+
+    my $name = $block->name;
+    my @log = split /\n/, slurp(server_root() . '/logs/error.log');
+
+    for my $line (split /\n/, $block->log_lines) {
+        my ($n, $pattern) = split ' ', $line, 2;
+
+        is(scalar(grep { /$pattern/ } @log), $n, "$name - log_lines - $line");
+    }
+}
+
+
+sub start_kafka {
+    $kafka_pid = open2($from_kafka, $to_kafka,
+                       "$ENV{TEST_NGINX_BIN}/gw-kafka-mock");
+
+    $ENV{TEST_NGINX_KAFKA} = <$from_kafka>;
+    chomp $ENV{TEST_NGINX_KAFKA};
+}
+
+
+sub kafka_commands {
+    for my $command (split /\n/, shift) {
+
+        if ($command eq 'stop') {
+            kill('STOP', $kafka_pid);
+
+        } elsif ($command eq 'cont') {
+            kill('CONT', $kafka_pid);
+
+        } elsif ($command eq 'reload') {
+            reload();
+
+        } elsif ($command =~ /\Await (.*)/) {
+            wait_for($1);
+
+        } else {
+            print $to_kafka "$command\n";
+
+            my $answer = <$from_kafka>;
+            die "kafka: $command: $answer" if $answer ne "ok\n";
+        }
+    }
+}
+
+
+sub wait_for {
+    my $api = shift;
+
+    my $end = time() + 30;
+
+    until (grep { /"api":"\Q$api\E"/ } kafka_messages('%s\n')) {
+        die "no event of api $api\n" if time() > $end;
+        sleep 0.05;
+    }
+}
+
+
+# until the old workers are gone
+
+sub reload {
+    my $pid = slurp(server_root() . '/logs/nginx.pid') + 0;
+    my @old = split ' ', slurp("/proc/$pid/task/$pid/children");
+    my $start = time();
+
+    kill('HUP', $pid);
+
+    sleep 0.01 while grep({ is_alive($_) } @old) && time() < $start + 20;
+
+    cmp_ok(time() - $start, '<', 3.5, 'old workers end in time');
+}
+
+
+sub stop_kafka {
+    return if !$kafka_pid;
+
+    kill('CONT', $kafka_pid);
+    kill('KILL', $kafka_pid);
+    waitpid($kafka_pid, 0);
+
+    undef $kafka_pid;
+}
+
+
+sub check_stop {
+    my $block = shift;
+
+    my $name = $block->name;
+    my ($signal, $limit) = split ' ', $block->stop_nginx;
+
+    my $servroot = server_root();
+    my $pid = slurp("$servroot/logs/nginx.pid") + 0;
+    my $start = time();
+
+    kill($signal, $pid);
+
+    sleep 0.01 while is_alive($pid) && time() < $start + 20;
+
+    my $took = time() - $start;
+
+    cmp_ok($took, '<', $limit, "$name - stop_nginx - $signal took $took s");
+
+    unlike(slurp("$servroot/logs/error.log"), qr/\[(?:alert|emerg)\]/,
+           "$name - stop_nginx - no alert");
+}
+
+
+# not even a zombie: who reaps it is not nginx's matter
+
+sub is_alive {
+    my $pid = shift;
+
+    return slurp("/proc/$pid/stat") =~ /\) [^Z]/;
+}
+
+
+sub slurp {
+    my $path = shift;
+
+    open(my $fh, '<', $path) or return '';
+    local $/;
+
+    return <$fh> // '';
+}
+
+
+1;

@@ -1,0 +1,227 @@
+# Copyright (C) The nginx gateway modules authors
+
+# Requests are answered whatever Kafka does; events come when it is back; a
+# worker ends in time.
+
+use strict;
+use warnings;
+
+use Test::Nginx::Socket 'no_plan';
+use GwUsage;
+
+GwUsage::start_kafka();
+
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    $block->set_value('user_files', ">>> t.txt\nhello\n");
+
+    if (!defined $block->config) {
+        $block->set_value('config', "gw_usage on;\n"
+                          . "gw_usage_api \$arg_n;\n");
+    }
+
+    if (!defined $block->response_body) {
+        my $requests = $block->request;
+
+        $block->set_value('response_body',
+                          ref $requests ? [ map { "hello\n" } @$requests ]
+                                        : "hello\n");
+    }
+
+    if (!defined $block->error_log) {
+        $block->set_value('no_error_log', '[alert]');
+    }
+});
+
+master_on();
+no_long_string();
+no_shuffle();
+run_tests();
+
+__DATA__
+
+=== TEST 1: Kafka is down when nginx starts, and comes later
+--- kafka_init: down all
+--- request eval
+["GET /t.txt?n=1", "GET /t.txt?n=2"]
+--- kafka eval
+["", "up all"]
+--- events
+api=1 units=1
+api=2 units=1
+--- log_lines
+1 \[error\] .* gw kafka: .* failed
+
+
+
+=== TEST 2: Kafka goes down, and comes back
+--- request eval
+["GET /t.txt?n=1", "GET /t.txt?n=2", "GET /t.txt?n=3", "GET /t.txt?n=4"]
+--- kafka eval
+["down all", "", "up all", ""]
+--- events
+api=1
+api=2
+api=3
+api=4
+
+
+
+=== TEST 3: Kafka hangs, and goes on
+--- request eval
+["GET /t.txt?n=1", "GET /t.txt?n=2", "GET /t.txt?n=3", "GET /t.txt?n=4"]
+--- kafka eval
+["stop", "", "cont", ""]
+--- events
+api=1
+api=2
+api=3
+api=4
+
+
+
+=== TEST 4: errors that pass are retried
+--- request eval
+["GET /t.txt?n=1", "GET /t.txt?n=2"]
+--- kafka_init: error Produce NOT_LEADER_FOR_PARTITION NOT_ENOUGH_REPLICAS
+--- events
+api=1
+api=2
+
+
+
+=== TEST 5: a fatal error: a new producer gets what the old one had
+--- http_config
+    gw_usage_kafka      $TEST_NGINX_KAFKA topic=gw.usage;
+    gw_usage_kafka_set  linger.ms  300;
+--- request eval
+["GET /t.txt?n=fatal", "GET /t.txt?n=2", "GET /t.txt?n=3"]
+--- kafka eval
+["wait fatal\nerror Produce OUT_OF_ORDER_SEQUENCE_NUMBER", "", ""]
+--- events
+api=fatal
+api=2
+api=3
+--- log_lines
+1 \[error\] .* gw kafka: producer has to be replaced: Fatal error
+1 \[notice\] .* gw kafka: new producer
+
+
+
+=== TEST 6: the queue is full: events are dropped and counted
+--- http_config
+    gw_usage_kafka      127.0.0.1:$TEST_NGINX_RAND_PORT_1;
+    gw_usage_kafka_set  queue.buffering.max.messages  1;
+--- request eval
+["GET /t.txt?n=1", "GET /t.txt?n=2", "GET /t.txt?n=3", "GET /t.txt?n=4"]
+--- log_lines
+1 gw usage: events dropped
+1 \[error\] .* gw usage: events dropped: 1, in all 1, the queue to Kafka is full
+--- stop_nginx: TERM 1.3
+
+
+
+=== TEST 7: many brokers that are gone: one line
+--- http_config
+    gw_usage_kafka      127.0.0.1:1,127.0.0.1:2,127.0.0.1:3,127.0.0.1:4;
+    gw_usage_kafka_set  reconnect.backoff.ms      10;
+    gw_usage_kafka_set  reconnect.backoff.max.ms  10;
+--- request eval
+[map { "GET /t.txt?n=$_" } 1 .. 50]
+--- log_lines
+1 gw kafka: .*, \d+ more
+--- stop_nginx: TERM 1.3
+
+
+
+=== TEST 8: TERM, Kafka down
+--- http_config
+    gw_usage_kafka      127.0.0.1:1;
+--- request
+GET /t.txt
+--- stop_nginx: TERM 1.3
+--- log_lines
+0 \[alert\]
+
+
+
+=== TEST 9: QUIT, Kafka down
+--- http_config
+    gw_usage_kafka      127.0.0.1:1;
+--- request
+GET /t.txt
+--- stop_nginx: QUIT 3.3
+
+
+
+=== TEST 10: TERM, Kafka hangs
+--- request eval
+["GET /t.txt?n=1", "GET /t.txt?n=2"]
+--- kafka eval
+["stop", ""]
+--- stop_nginx: TERM 1.3
+
+
+
+=== TEST 11: QUIT, Kafka hangs
+--- kafka_init: cont
+--- request eval
+["GET /t.txt?n=1", "GET /t.txt?n=2"]
+--- kafka eval
+["stop", ""]
+--- stop_nginx: QUIT 3.3
+
+
+
+=== TEST 12: QUIT, Kafka well: all is delivered first
+--- kafka_init: cont
+--- http_config
+    gw_usage_kafka      $TEST_NGINX_KAFKA topic=gw.usage;
+    gw_usage_kafka_set  linger.ms  20000;
+--- request eval
+["GET /t.txt?n=1", "GET /t.txt?n=2"]
+--- stop_nginx: QUIT 1
+--- events
+api=1
+api=2
+
+
+
+=== TEST 13: TERM, Kafka well: all is delivered first
+--- http_config
+    gw_usage_kafka      $TEST_NGINX_KAFKA topic=gw.usage;
+    gw_usage_kafka_set  linger.ms  20000;
+--- request eval
+["GET /t.txt?n=1", "GET /t.txt?n=2"]
+--- stop_nginx: TERM 1
+--- events
+api=1
+api=2
+
+
+
+=== TEST 14: a reload, Kafka well: old workers deliver first
+--- http_config
+    gw_usage_kafka      $TEST_NGINX_KAFKA topic=gw.usage;
+    gw_usage_kafka_set  linger.ms  20000;
+--- request eval
+["GET /t.txt?n=before", "GET /t.txt?n=after"]
+--- kafka eval
+["reload\nwait before", ""]
+--- stop_nginx: QUIT 1
+--- events
+id~-1$ api=after
+
+
+
+=== TEST 15: a reload, Kafka hangs: old workers end, new ones serve
+--- request eval
+["GET /t.txt?n=before", "GET /t.txt?n=after"]
+--- kafka eval
+["stop\nreload", "cont"]
+--- events
+id~-1$ api=after
+--- log_lines
+1 \[error\] .* gw kafka: 1 messages not delivered before the exit
