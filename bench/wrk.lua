@@ -1,0 +1,15 @@
+-- Copyright (C) The nginx gateway modules authors
+
+-- Sends the token in $TOKEN; the last line of the output is for bench/run.sh:
+-- requests, microseconds, p50 and p99 in microseconds, failures.
+
+wrk.headers["Authorization"] = "Bearer " .. os.getenv("TOKEN")
+
+function done(summary, latency, requests)
+    local e = summary.errors
+
+    io.write(string.format("RESULT %d %d %d %d %d\n",
+        summary.requests, summary.duration,
+        latency:percentile(50), latency:percentile(99),
+        e.connect + e.read + e.write + e.status + e.timeout))
+end

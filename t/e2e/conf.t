@@ -1,0 +1,113 @@
+# Copyright (C) The nginx gateway modules authors
+
+# The configurations that users start with pass "nginx -t", and mistakes in
+# them are told by the name of the directive and what is wrong.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use GWTest;
+
+
+# the configuration of README.md, and what it leaves out
+
+sub readme {
+    my ($text) = GWTest::slurp("$GWTest::ROOT/README.md")
+        =~ /^```nginx\n(load_module.*?)^```$/ms or die "README.md\n";
+
+    $text .= "\nevents {\n}\n" if $text !~ /^events \{/m;
+    $text =~ s/^http \{\n\K/    upstream orders { server 127.0.0.1:8081; }\n/m
+        if $text !~ /^ +upstream orders/m;
+
+    return $text;
+}
+
+
+sub gateway {
+    my ($name, %arg) = @_;
+
+    my $gw = GWTest::Gateway->new(name => $name, start => 0, %arg);
+    my $conf = $gw->dir . '/conf';
+
+    # as its comments say, the key before the one that signs
+
+    system('cp', key_file('passport-old.pem'), "$conf/passport-2026-10.pem");
+
+    return $gw;
+}
+
+
+for ([ 'gateway.conf', gateway('file') ],
+     [ 'README.md', gateway('readme', conf => readme()) ])
+{
+    my ($name, $gw) = @$_;
+    my ($said, $ok) = $gw->test;
+
+    ok($ok, "$name is accepted") or diag($said);
+    unlike($said, qr/\[(?:warn|error|crit|alert|emerg)\]/,
+           "$name: nothing to complain of");
+}
+
+
+# what to replace in gateway.conf, by what, and what is said
+
+my $gw = gateway('mistakes');
+
+my @mistakes = (
+    [ 'rate=5r/s', 'rate=5', 'gw_ratelimit_tier', 'rate' ],
+    [ 'rate=5r/s', 'rate=0r/s', 'gw_ratelimit_tier', 'rate' ],
+    [ 'burst=10;', 'burst=-1;', 'gw_ratelimit_tier', 'burst' ],
+    [ 'burst=10;', 'quota=10;', 'gw_ratelimit_tier', 'quota=10' ],
+    [ 'tier   gold', 'tier   free', 'gw_ratelimit_tier', 'duplicate' ],
+    [ 'redis://127', 'http://127', 'gw_ratelimit_redis', 'redis://' ],
+    [ ':6379/0', ':6379/none', 'gw_ratelimit_redis', 'database' ],
+    [ ':6379/0', ':0/0', 'gw_ratelimit_redis', 'port' ],
+    [ 'timeout=50ms', 'timeout=1h', 'gw_ratelimit_redis', 'timeout' ],
+    [ 'gw_ratelimit_redis', '#', 'gw_ratelimit_redis', 'needs' ],
+    [ 'tier=$gw_tier;', 'tier=silver;', 'gw_ratelimit', 'silver' ],
+    [ 'key=$gw_subject ', '', 'gw_ratelimit', 'key=' ],
+    [ 'jwks  ', '#', 'gw_auth_provider', 'jwks' ],
+    [ 'file=accounts.jwks.json', 'file=missing.json', 'jwks',
+      'missing.json' ],
+    [ 'file=accounts.jwks.json', 'file=gateway.conf', 'jwks',
+      'gateway.conf' ],
+    [ 'file=accounts.jwks.json', 'file=passport-2026-11.pem', 'jwks',
+      'passport-2026-11.pem' ],
+    [ 'RS256 ES256', 'RS256 none', 'algorithms', 'none' ],
+    [ 'audience    gateway;', '', 'gw_auth_provider', 'audience' ],
+    [ 'auth       accounts', 'auth       account', 'gw_auth', 'account' ],
+    [ '2026-11 passport-2026-11.pem', '2026-11 accounts.jwks.json',
+      'gw_passport_key', 'accounts.jwks.json' ],
+    [ '2026-11 passport-2026-11.pem', '2026-11 missing.pem',
+      'gw_passport_key', 'missing.pem' ],
+    [ 'gw_passport_key', '#', 'gw_passport_key', 'need' ],
+    [ 'audience=orders ', '', 'gw_passport', 'audience=' ],
+    [ 'ttl=60s', 'ttl=60h', 'gw_passport', 'ttl' ],
+    [ ':9092 topic', ':0 topic', 'gw_usage_kafka', '127.0.0.1:0' ],
+    [ 'topic=gw.usage', 'topic=gw/usage', 'gw_usage_kafka', 'gw/usage' ],
+    [ 'lz4', 'zip', 'gw_usage_kafka_set', 'compression.codec' ],
+    [ 'compression', 'compresion', 'gw_usage_kafka_set',
+      'compresion.codec' ],
+    [ 'gw_usage_kafka  ', '#', 'gw_usage_kafka', 'needs' ],
+    [ 'gw_usage_units  1', 'gw_usage_units  few', 'gw_usage_units',
+      'integer' ],
+    [ 'gw_usage      on', 'gw_usage      maybe', 'gw_usage', 'maybe' ],
+);
+
+for (@mistakes) {
+    my ($from, $to, $directive, $why) = @$_;
+
+    $gw->edit(sub { s/\Q$from\E/$to/ or die "\"$from\" is not there\n" });
+
+    my ($said, $ok) = $gw->test;
+    my ($emerg) = $said =~ /\[emerg\] (.*)/;
+    my $name = "$from -> $to" =~ s/#/off/r;
+
+    ok(!$ok, "$name is not accepted");
+    like($emerg // $said, qr/"$directive[" ]/, "$name: names the directive");
+    like($emerg // $said, qr/\Q$why\E/, "$name: says why");
+}
+
+done_testing();

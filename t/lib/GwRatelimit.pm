@@ -1,0 +1,433 @@
+# Copyright (C) The nginx gateway modules authors
+
+# What tests of the ratelimit module share: the real Redis of the run, at
+# TEST_NGINX_REDIS_PORT, and false ones that answer as they are told.
+#
+#     redis(COMMAND, ...)
+#
+# asks the real one; nil is undef, an array a reference, and an error dies.
+# ask(PORT or PATH, COMMAND, ...) asks any other.
+#
+#     my $port = fake_redis(sub { my ($state, @command) = @_; ... });
+#
+# starts a false one, in a process of its own that ends with the test.  The
+# function returns what is to be sent in return, in the protocol of Redis:
+# error("TEXT"), status("TEXT"), integers(...) make some; [TEXT] is sent, and
+# the connection closed; \TEXT is held until FAKE RELEASE; undef is never
+# answered, and nothing behind it.  A command without words is a new
+# connection.  These commands are never seen by the function:
+#
+#     FAKE HELD            how many answers are held
+#     FAKE RELEASE         sends them, and returns how many
+#     FAKE SEEN REGEX      how many commands matched, their words joined by " "
+#     FAKE FORGET          starts to count again
+#     FAKE SET NAME VALUE  something for $state->{NAME}
+#
+# subject(@command) is KEY if the first key is "gw:{KEY}:..."; hello(@command)
+# answers what is asked of any Redis, false for everything else.
+#
+#     wait_for(sub { ... }, "what")
+#
+# waits until the function returns true, and returns that; dies in the end.
+#
+# Sections of blocks, besides those of Test::Nginx:
+#
+#     redis_init     commands for the real one before nginx starts, one a line
+#     redis          "COMMAND => REGEX", one a line, asked after the block;
+#                    the elements of an array are sorted, "(nil)" is nothing
+#     log_lines      "N REGEX", one a line: so many lines of error.log
+#     no_secret      not to be found in error.log, one a line
+#
+# The real Redis is the one of each configuration that names no other; its
+# timeout is long, for busy machines.  /t.txt says "hello".
+
+package GwRatelimit;
+
+use strict;
+use warnings;
+
+use Exporter;
+use IO::Select;
+use IO::Socket::INET;
+use IO::Socket::UNIX;
+use POSIX ();
+use Test::More ();
+use Test::Nginx::Socket;
+use Time::HiRes qw(sleep time);
+
+
+our @ISA = qw(Exporter);
+
+our @EXPORT = qw(
+    ask error fake_redis hello integers nginx_pid redis slurp status subject
+    wait_for
+);
+
+my $owner = $$;
+my (@fakes, %sockets);
+
+no_long_string();
+
+
+# also for what is evaluated in sections of blocks
+
+sub import {
+    GwRatelimit->export_to_level(1, @_);
+    GwRatelimit->Exporter::export('Test::Base::Filter');
+    GwRatelimit->Exporter::export('Test::Nginx::Util', qw(
+        ask nginx_pid redis slurp wait_for));
+}
+
+
+# the buckets of an earlier run
+
+redis('EVAL', q{
+    for _, key in ipairs(redis.call('KEYS', 'gw:*')) do
+        redis.call('DEL', key)
+    end
+}, 0);
+
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    my $http = $block->http_config // '';
+
+    if ($http !~ /gw_ratelimit_redis/ && !defined $block->must_die) {
+        $block->set_value('http_config', $http . <<'END');
+
+    gw_ratelimit_redis  redis://127.0.0.1:$TEST_NGINX_REDIS_PORT timeout=10s;
+END
+    }
+
+    if (!defined $block->user_files) {
+        $block->set_value('user_files', ">>> t.txt\nhello\n"
+                          . ">>> other.txt\nother\n");
+    }
+
+    if (!defined $block->no_error_log && !defined $block->error_log) {
+        $block->set_value('no_error_log', "[error]\n[alert]\n[crit]");
+    }
+
+    if (defined $block->must_die && !defined $block->request) {
+        $block->set_value('request', 'GET /');
+    }
+
+    redis(split ' ') for lines($block->redis_init);
+});
+
+
+add_test_cleanup_handler(sub {
+    my $block = shift;
+
+    my $name = $block->name;
+
+    for my $line (lines($block->redis)) {
+        my ($command, $regex) = split / => /, $line, 2;
+
+        like(flat(redis(split ' ', $command)), qr/\A(?:$regex)\z/,
+             "$name - redis - $command");
+    }
+
+    my $log = slurp(server_root() . '/logs/error.log');
+
+    for my $line (lines($block->log_lines)) {
+        my ($n, $regex) = split ' ', $line, 2;
+
+        is(scalar(grep { /$regex/ } split /\n/, $log), $n,
+           "$name - log_lines - $line");
+    }
+
+    for my $line (lines($block->no_secret)) {
+        unlike($log, qr/\Q$line\E/, "$name - no_secret - $line");
+    }
+
+    unlike($log, qr/\[alert\]|exited on signal|Sanitizer/,
+           "$name - nothing went wrong");
+});
+
+
+END {
+    if ($$ == $owner) {
+        my $status = $?;
+
+        for my $fake (@fakes) {
+            kill('KILL', $fake->{pid});
+            waitpid($fake->{pid}, 0);
+        }
+
+        $? = $status;
+    }
+}
+
+
+sub lines {
+    my $text = shift // '';
+
+    return grep { /\S/ } split /\n/, $text;
+}
+
+
+sub flat {
+    my $reply = shift;
+
+    return '(nil)' if !defined $reply;
+    return join ' ', sort map { flat($_) } @$reply if ref $reply;
+
+    return $reply;
+}
+
+
+sub slurp {
+    my $path = shift;
+
+    open(my $fh, '<', $path) or return '';
+    local $/;
+
+    return <$fh> // '';
+}
+
+
+sub nginx_pid {
+    my ($pid) = slurp(server_root() . '/logs/nginx.pid') =~ /\A(\d+)/
+        or die "nginx does not run\n";
+
+    return $pid;
+}
+
+
+sub wait_for {
+    my ($condition, $what) = @_;
+
+    my $end = time() + 30;
+
+    while (time() < $end) {
+        my $rc = $condition->();
+        return $rc if $rc;
+
+        sleep(0.01);
+    }
+
+    die "waited in vain for $what\n";
+}
+
+
+sub redis {
+    return ask($ENV{TEST_NGINX_REDIS_PORT}, @_);
+}
+
+
+sub ask {
+    my ($address, @command) = @_;
+
+    my $socket = $sockets{$address}
+        //= $address =~ m{/} ? IO::Socket::UNIX->new(Peer => $address)
+                             : IO::Socket::INET->new("127.0.0.1:$address");
+
+    $socket or die "no Redis at $address: $!\n";
+
+    syswrite($socket, bulks(@command));
+
+    my $reply = eval { read_reply($socket) };
+
+    if ($@) {
+        delete $sockets{$address};
+        die "$address: $command[0]: $@";
+    }
+
+    return $reply;
+}
+
+
+sub bulks {
+    return join '', '*', scalar @_, "\r\n",
+                    map { ('$', length, "\r\n", $_, "\r\n") } @_;
+}
+
+
+sub read_reply {
+    my $socket = shift;
+
+    my $line = <$socket> // die "closed the connection\n";
+    my ($type, $rest) = $line =~ /\A(.)(.*)\r\n\z/s or die "not a Redis\n";
+
+    return $rest if $type =~ /[+:]/;
+    die "$rest\n" if $type eq '-';
+    return undef if $rest < 0;
+    return [ map { scalar read_reply($socket) } 1 .. $rest ] if $type eq '*';
+
+    read($socket, my $text, $rest + 2) == $rest + 2 or die "closed\n";
+
+    return substr $text, 0, $rest;
+}
+
+
+# what a false one may say
+
+sub error    { return "-$_[0]\r\n" }
+sub status   { return "+$_[0]\r\n" }
+sub integers { return join '', '*', scalar @_, "\r\n", map { ":$_\r\n" } @_ }
+
+
+sub subject {
+    return "@_" =~ /gw:\{([^}]*)\}/ ? $1 : '';
+}
+
+
+sub hello {
+    my $name = shift // return '';
+
+    return $name eq 'PING' ? status('PONG')
+         : $name eq 'AUTH' || $name eq 'SELECT' ? status('OK') : '';
+}
+
+
+sub fake_redis {
+    my $answer = shift;
+
+    my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 64,
+                                       ReuseAddr => 1)
+        or die "listen: $!\n";
+
+    # the end of the test closes it
+
+    pipe(my $alive, my $keep) or die "pipe: $!\n";
+
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        close($keep);
+        @fakes = ();
+        %sockets = ();
+
+        eval { serve($answer, $listen, $alive); 1 } or warn "fake redis: $@";
+        POSIX::_exit(0);
+    }
+
+    push @fakes, { pid => $pid, keep => $keep };
+
+    return $listen->sockport;
+}
+
+
+sub serve {
+    my ($answer, $listen, $alive) = @_;
+
+    my $select = IO::Select->new($listen, $alive);
+    my (%clients, @seen, %state);
+
+    $SIG{PIPE} = 'IGNORE';
+    $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
+
+    while (1) {
+        for my $fh ($select->can_read) {
+
+            return if $fh == $alive;
+
+            if ($fh == $listen) {
+                my $client = $listen->accept or next;
+
+                $select->add($client);
+                $clients{$client} = { fh => $client, in => '', out => [] };
+                push @{$clients{$client}{out}}, $answer->(\%state) // '';
+
+            } elsif (!sysread($fh, $clients{$fh}{in}, 65536,
+                              length $clients{$fh}{in}))
+            {
+                $select->remove($fh);
+                delete $clients{$fh};
+                close($fh);
+                next;
+            }
+
+            for my $client (values %clients) {
+                while (my @command = next_command(\$client->{in})) {
+                    push @{$client->{out}}, $command[0] eq 'FAKE'
+                        ? order(\%clients, \@seen, \%state, @command)
+                        : $answer->(\%state, @command);
+
+                    push @seen, "@command" if $command[0] ne 'FAKE';
+                }
+            }
+
+            for my $client (values %clients) {
+                next if send_out($client);
+
+                $select->remove($client->{fh});
+                delete $clients{$client->{fh}};
+                close($client->{fh});
+            }
+        }
+    }
+}
+
+
+# the words of the command at the start of the text, which loses it
+
+sub next_command {
+    my $in = shift;
+
+    my ($n) = $$in =~ /\A\*(\d+)\r\n/ or return;
+    my $at = $+[0];
+    my @words;
+
+    while ($n--) {
+        pos($$in) = $at;
+        $$in =~ /\G\$(\d+)\r\n/ or return;
+
+        return if length($$in) < $+[0] + $1 + 2;
+
+        push @words, substr $$in, $+[0], $1;
+        $at = $+[0] + $1 + 2;
+    }
+
+    substr($$in, 0, $at) = '';
+
+    return @words;
+}
+
+
+sub order {
+    my ($clients, $seen, $state, undef, $order, @args) = @_;
+
+    my @held = grep { ref eq 'SCALAR' } map { @{$_->{out}} } values %$clients;
+
+    if ($order eq 'RELEASE') {
+        for my $client (values %$clients) {
+            $_ = ref eq 'SCALAR' ? $$_ : $_ for @{$client->{out}};
+        }
+
+    } elsif ($order eq 'SEEN') {
+        return ':' . (grep { /$args[0]/ } @$seen) . "\r\n";
+
+    } elsif ($order eq 'FORGET') {
+        @$seen = ();
+
+    } elsif ($order eq 'SET') {
+        $state->{$args[0]} = $args[1];
+    }
+
+    return ':' . @held . "\r\n";
+}
+
+
+# false if the connection has to be closed
+
+sub send_out {
+    my $client = shift;
+
+    my $out = $client->{out};
+
+    while (@$out && defined $out->[0] && ref $out->[0] ne 'SCALAR') {
+        my $text = shift @$out;
+
+        syswrite($client->{fh}, ref $text ? $text->[0] : $text);
+
+        return 0 if ref $text;
+    }
+
+    return 1;
+}
+
+
+1;
