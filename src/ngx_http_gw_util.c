@@ -8,7 +8,7 @@
 
 
 static ngx_uint_t ngx_http_gw_util_spells(ngx_str_t *key, ngx_str_t *name);
-static ngx_int_t ngx_http_gw_util_remove(ngx_http_request_t *r,
+static ngx_list_part_t *ngx_http_gw_util_remove(ngx_http_request_t *r,
     ngx_list_part_t *prev, ngx_list_part_t *part, ngx_uint_t i);
 static void ngx_http_gw_util_forget(ngx_http_request_t *r,
     ngx_table_elt_t *h);
@@ -100,16 +100,17 @@ ngx_http_gw_header_unlink(ngx_http_request_t *r, ngx_str_t *name)
 
         ngx_http_gw_util_forget(r, h);
 
-        if (ngx_http_gw_util_remove(r, prev, part, i) != NGX_OK) {
+        part = ngx_http_gw_util_remove(r, prev, part, i);
+
+        if (part == NULL) {
             return NGX_ERROR;
         }
 
-        /* parts were changed, look at all of them again: this is rare */
+        if (part == prev) {
+            i = part->nelts;
+        }
 
         n++;
-        prev = NULL;
-        part = &r->headers_in.headers.part;
-        i = 0;
     }
 
     if (n) {
@@ -153,9 +154,12 @@ ngx_http_gw_util_spells(ngx_str_t *key, ngx_str_t *name)
 /*
  * The part is cut in two around the element.  nginx iterates over parts
  * without expecting an empty one, except the first if it is alone.
+ *
+ * Returns the part to go on with: the same one, whose element "i" is another
+ * now, or the previous one, which is done with; NULL if out of memory.
  */
 
-static ngx_int_t
+static ngx_list_part_t *
 ngx_http_gw_util_remove(ngx_http_request_t *r, ngx_list_part_t *prev,
     ngx_list_part_t *part, ngx_uint_t i)
 {
@@ -165,7 +169,14 @@ ngx_http_gw_util_remove(ngx_http_request_t *r, ngx_list_part_t *prev,
     list = &r->headers_in.headers;
 
     if (part->nelts == 1 && prev == NULL && part->next == NULL) {
-        return ngx_list_init(list, r->pool, 4, sizeof(ngx_table_elt_t));
+
+        if (ngx_list_init(list, r->pool, 4, sizeof(ngx_table_elt_t))
+            != NGX_OK)
+        {
+            return NULL;
+        }
+
+        return part;
     }
 
     if (part->nelts == 1 && prev == NULL) {
@@ -185,6 +196,7 @@ ngx_http_gw_util_remove(ngx_http_request_t *r, ngx_list_part_t *prev,
         }
 
         prev->next = part->next;
+        part = prev;
 
     } else if (i == 0) {
 
@@ -197,7 +209,7 @@ ngx_http_gw_util_remove(ngx_http_request_t *r, ngx_list_part_t *prev,
 
             tail = ngx_palloc(r->pool, sizeof(ngx_list_part_t));
             if (tail == NULL) {
-                return NGX_ERROR;
+                return NULL;
             }
 
             tail->elts = (ngx_table_elt_t *) part->elts + i + 1;
@@ -218,7 +230,7 @@ ngx_http_gw_util_remove(ngx_http_request_t *r, ngx_list_part_t *prev,
 
     list->nalloc = list->last->nelts;
 
-    return NGX_OK;
+    return part;
 }
 
 
