@@ -61,6 +61,7 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_gw_auth_post_read_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_gw_auth_preaccess_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_gw_auth_access_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_gw_auth_precontent_handler(ngx_http_request_t *r);
 static ngx_http_gw_auth_ctx_t *ngx_http_gw_auth_get_ctx(
@@ -255,6 +256,37 @@ ngx_http_gw_auth_post_read_handler(ngx_http_request_t *r)
 }
 
 
+/*
+ * On a later pass: removes the passport of the one before, and what the
+ * client sent in a request that nginx refused while it read the header: an
+ * error_page brings it here, but it was never in the post-read phase.
+ */
+
+static ngx_int_t
+ngx_http_gw_auth_preaccess_handler(ngx_http_request_t *r)
+{
+    ngx_http_gw_auth_ctx_t  *ctx;
+
+    if (r != r->main || !r->internal) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_gw_header_unlink(r, &ngx_http_gw_auth_x_passport_lowcase)
+        == NGX_ERROR)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx = ngx_http_gw_auth_get_ctx(r);
+
+    if (ctx) {
+        ngx_str_null(&ctx->passport);
+    }
+
+    return NGX_DECLINED;
+}
+
+
 static ngx_int_t
 ngx_http_gw_auth_access_handler(ngx_http_request_t *r)
 {
@@ -325,24 +357,15 @@ ngx_http_gw_auth_precontent_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    /* access was granted, if need be by somebody else ("satisfy any") */
+    if (ctx->problem.status
+        && ngx_http_get_module_ctx(r, ngx_http_gw_auth_module))
+    {
+        /* not redirected since: somebody else let it in ("satisfy any") */
 
-    ctx->problem.status = 0;
-
-    if (ctx->challenge) {
         ctx->challenge->hash = 0;
     }
 
-    if (ctx->passport.len) {
-
-        if (ngx_http_gw_header_unlink(r, &ngx_http_gw_auth_x_passport_lowcase)
-            == NGX_ERROR)
-        {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        ngx_str_null(&ctx->passport);
-    }
+    ctx->problem.status = 0;
 
     gacf = ngx_http_get_module_loc_conf(r, ngx_http_gw_auth_module);
 
@@ -406,10 +429,12 @@ ngx_http_gw_auth_look(ngx_http_request_t *r, ngx_http_gw_auth_ctx_t *ctx)
     p = h->value.data + 6;
     last = h->value.data + h->value.len;
 
-    if (p < last && *p != ' ') {
+    if (p < last && *p != ' ' && *p != '\t') {
         /* another scheme */
         return;
     }
+
+    /* a tab is refused with the token, upstreams might take it for a blank */
 
     while (p < last && *p == ' ') {
         p++;
@@ -1078,6 +1103,13 @@ ngx_http_gw_auth_init(ngx_conf_t *cf)
     }
 
     *h = ngx_http_gw_auth_post_read_handler;
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_gw_auth_preaccess_handler;
 
     h = ngx_array_push(&cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers);
     if (h == NULL) {

@@ -70,7 +70,7 @@ gw_signer_create(const gw_str_t *kid, const char *pem, size_t len,
         || kid->len > GW_SIGNER_MAX_KID
         || gw_json_has_control(kid))
     {
-        *err = "has a bad key name";
+        *err = "has a key name that is not 1 to 256 printable bytes";
         return NULL;
     }
 

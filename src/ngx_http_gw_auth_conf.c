@@ -4,17 +4,22 @@
  */
 
 
+#include "gw_json.h"
 #include "ngx_http_gw_auth_conf.h"
 
 
 #define NGX_HTTP_GW_AUTH_TTL      60         /* s, of a passport */
 #define NGX_HTTP_GW_AUTH_TTL_MAX  300
 
+/* bytes of JSON for an issuer, for audiences: all other claims fit then */
 
-static ngx_int_t ngx_http_gw_auth_conf_resolve(ngx_conf_t *cf,
-    ngx_http_gw_auth_main_conf_t *gamcf, ngx_http_gw_auth_list_t *list);
+#define NGX_HTTP_GW_AUTH_TEXTS    384
+
+
 static ngx_int_t ngx_http_gw_auth_conf_publish(ngx_conf_t *cf,
     ngx_http_gw_auth_main_conf_t *gamcf);
+static ngx_http_gw_auth_passport_t *ngx_http_gw_auth_conf_new_passport(
+    ngx_conf_t *cf);
 static ngx_int_t ngx_http_gw_auth_conf_audiences(ngx_conf_t *cf,
     ngx_array_t *audiences, u_char *p, u_char *last);
 static void ngx_http_gw_auth_conf_key_cleanup(void *data);
@@ -82,7 +87,7 @@ ngx_http_gw_auth_conf_init_main(ngx_conf_t *cf, void *conf)
     list = gamcf->lists.elts;
 
     for (i = 0; i < gamcf->lists.nelts; i++) {
-        if (ngx_http_gw_auth_conf_resolve(cf, gamcf, list[i]) != NGX_OK) {
+        if (ngx_http_gw_auth_provider_resolve(cf, gamcf, list[i]) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
     }
@@ -99,46 +104,6 @@ ngx_http_gw_auth_conf_init_main(ngx_conf_t *cf, void *conf)
     }
 
     return NGX_CONF_OK;
-}
-
-
-/* names become providers only now: a provider may follow its use */
-
-static ngx_int_t
-ngx_http_gw_auth_conf_resolve(ngx_conf_t *cf,
-    ngx_http_gw_auth_main_conf_t *gamcf, ngx_http_gw_auth_list_t *list)
-{
-    ngx_str_t                     *name;
-    ngx_uint_t                     i, j;
-    ngx_http_gw_auth_provider_t  **known, **provider;
-
-    name = list->names.elts;
-    known = gamcf->providers.elts;
-
-    for (i = 0; i < list->names.nelts; i++) {
-
-        for (j = 0; j < gamcf->providers.nelts; j++) {
-            if (ngx_gw_str_equal(&known[j]->name, &name[i])) {
-                break;
-            }
-        }
-
-        if (j == gamcf->providers.nelts) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"gw_auth\" names the unknown provider \"%V\": "
-                          "define it by \"gw_auth_provider\"", &name[i]);
-            return NGX_ERROR;
-        }
-
-        provider = ngx_array_push(&list->providers);
-        if (provider == NULL) {
-            return NGX_ERROR;
-        }
-
-        *provider = known[j];
-    }
-
-    return NGX_OK;
 }
 
 
@@ -322,20 +287,10 @@ ngx_http_gw_auth_conf_passport(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_OK;
     }
 
-    passport = ngx_pcalloc(cf->pool, sizeof(ngx_http_gw_auth_passport_t));
+    passport = ngx_http_gw_auth_conf_new_passport(cf);
     if (passport == NULL) {
         return NGX_CONF_ERROR;
     }
-
-    if (ngx_array_init(&passport->audiences, cf->pool, 1, sizeof(gw_str_t))
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    passport->ttl = NGX_HTTP_GW_AUTH_TTL;
-    passport->issuer.len = sizeof("gateway") - 1;
-    passport->issuer.data = "gateway";
 
     for (i = 1; i < cf->args->nelts; i++) {
 
@@ -384,6 +339,14 @@ ngx_http_gw_auth_conf_passport(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "has no \"audience=\", the upstream it is for";
     }
 
+    if (!ngx_http_gw_auth_conf_is_text(&passport->issuer, 1)
+        || !ngx_http_gw_auth_conf_is_text(passport->audiences.elts,
+                                          passport->audiences.nelts))
+    {
+        return "takes \"audience=\" and \"issuer=\" of at most 384 bytes each, "
+               "UTF-8 without control characters";
+    }
+
     gamcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_gw_auth_module);
 
     gamcf->passport = 1;
@@ -397,6 +360,27 @@ invalid:
                        "invalid parameter \"%V\" of \"%V\"",
                        &value[i], &cmd->name);
     return NGX_CONF_ERROR;
+}
+
+
+static ngx_http_gw_auth_passport_t *
+ngx_http_gw_auth_conf_new_passport(ngx_conf_t *cf)
+{
+    ngx_http_gw_auth_passport_t  *passport;
+
+    passport = ngx_palloc(cf->pool, sizeof(ngx_http_gw_auth_passport_t));
+
+    if (passport == NULL
+        || ngx_array_init(&passport->audiences, cf->pool, 1, sizeof(gw_str_t))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    passport->issuer = (gw_str_t) gw_str("gateway");
+    passport->ttl = NGX_HTTP_GW_AUTH_TTL;
+
+    return passport;
 }
 
 
@@ -443,6 +427,7 @@ ngx_http_gw_auth_conf_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     gw_str_t                 kid;
     ngx_str_t               *value, text;
     ngx_uint_t               i;
+    ngx_err_t                code;
     const char              *err;
     gw_signer_t             *signer;
     ngx_pool_cleanup_t      *cln;
@@ -460,21 +445,22 @@ ngx_http_gw_auth_conf_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    if (ngx_http_gw_auth_conf_read(cf, &value[2], GW_SIGNER_MAX_PEM, &text)
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
     kid.len = value[1].len;
     kid.data = (const char *) value[1].data;
+    signer = NULL;
 
-    signer = gw_signer_create(&kid, (const char *) text.data, text.len, &err);
+    if (ngx_http_gw_auth_conf_read(cf, &value[2], GW_SIGNER_MAX_PEM, &text,
+                                   &err, &code)
+        == NGX_OK)
+    {
+        signer = gw_signer_create(&kid, (const char *) text.data, text.len,
+                                  &err);
 
-    ngx_http_gw_auth_conf_wipe(&text);
+        ngx_http_gw_auth_conf_wipe(&text);
+    }
 
     if (signer == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" \"%V\": \"%V\" %s",
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, code, "\"%V\" \"%V\": \"%V\" %s",
                            &cmd->name, &value[1], &value[2], err);
         return NGX_CONF_ERROR;
     }
@@ -509,11 +495,14 @@ ngx_http_gw_auth_conf_key_cleanup(void *data)
 
 ngx_int_t
 ngx_http_gw_auth_conf_read(ngx_conf_t *cf, ngx_str_t *name, size_t max,
-    ngx_str_t *text)
+    ngx_str_t *text, const char **err, ngx_err_t *code)
 {
     ssize_t          n;
     ngx_file_t       file;
     ngx_file_info_t  fi;
+
+    *err = "cannot be loaded, memory is short";
+    *code = 0;
 
     if (ngx_conf_full_name(cf->cycle, name, 1) != NGX_OK) {
         return NGX_ERROR;
@@ -524,30 +513,31 @@ ngx_http_gw_auth_conf_read(ngx_conf_t *cf, ngx_str_t *name, size_t max,
     file.name = *name;
     file.log = cf->log;
 
-    file.fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    /* without O_NONBLOCK a pipe would be waited for */
+
+    file.fd = ngx_open_file(name->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                            NGX_FILE_OPEN, 0);
 
     if (file.fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", name);
+        *err = "cannot be opened";
+        *code = ngx_errno;
         return NGX_ERROR;
     }
 
     text->data = NULL;
 
     if (ngx_fd_info(file.fd, &fi) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_fd_info_n " \"%V\" failed", name);
+        *err = "cannot be read";
+        *code = ngx_errno;
         goto failed;
     }
 
-    if (!ngx_is_file(&fi) || ngx_file_size(&fi) > (off_t) max) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" must be a file of at most %uz bytes",
-                           name, max);
+    if (!ngx_is_file(&fi)) {
+        *err = "is not a regular file";
         goto failed;
     }
 
-    text->len = ngx_file_size(&fi);
+    text->len = ngx_min(ngx_file_size(&fi), (off_t) max + 1);
 
     text->data = ngx_alloc(text->len + 1, cf->log);
     if (text->data == NULL) {
@@ -557,12 +547,8 @@ ngx_http_gw_auth_conf_read(ngx_conf_t *cf, ngx_str_t *name, size_t max,
     n = ngx_read_file(&file, text->data, text->len, 0);
 
     if (n != (ssize_t) text->len) {
-
-        if (n != NGX_ERROR) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\" changed while it was read", name);
-        }
-
+        *err = "cannot be read";
+        *code = (n == NGX_ERROR) ? ngx_errno : 0;
         goto failed;
     }
 
@@ -587,4 +573,28 @@ ngx_http_gw_auth_conf_wipe(ngx_str_t *text)
 {
     ngx_explicit_memzero(text->data, text->len);
     ngx_free(text->data);
+}
+
+
+ngx_uint_t
+ngx_http_gw_auth_conf_is_text(const gw_str_t *text, ngx_uint_t n)
+{
+    char           buf[NGX_HTTP_GW_AUTH_TEXTS];
+    ngx_uint_t     i;
+    gw_json_out_t  out;
+
+    out.pos = buf;
+    out.last = buf + sizeof(buf);
+    out.rc = GW_OK;
+
+    for (i = 0; i < n; i++) {
+
+        if (gw_json_has_control(&text[i])) {
+            return 0;
+        }
+
+        gw_json_put_string(&out, &text[i]);
+    }
+
+    return out.rc == GW_OK;
 }

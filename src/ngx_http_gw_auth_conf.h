@@ -96,12 +96,22 @@ char *ngx_http_gw_auth_provider(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_gw_auth_provider_init(ngx_conf_t *cf,
     ngx_http_gw_auth_main_conf_t *gamcf);
+ngx_int_t ngx_http_gw_auth_provider_resolve(ngx_conf_t *cf,
+    ngx_http_gw_auth_main_conf_t *gamcf, ngx_http_gw_auth_list_t *list);
 
-/* a whole file, to be wiped and freed by ngx_http_gw_auth_conf_wipe() */
+/*
+ * A whole file, to be wiped and freed by ngx_http_gw_auth_conf_wipe(); of one
+ * over "max" bytes some more than these, for the parser to refuse.  If it
+ * can't be read, "err" completes a sentence, and "code" is 0 or an errno.
+ */
 
 ngx_int_t ngx_http_gw_auth_conf_read(ngx_conf_t *cf, ngx_str_t *name,
-    size_t max, ngx_str_t *text);
+    size_t max, ngx_str_t *text, const char **err, ngx_err_t *code);
 void ngx_http_gw_auth_conf_wipe(ngx_str_t *text);
+
+/* whether these texts, not too long together, can be in a passport */
+
+ngx_uint_t ngx_http_gw_auth_conf_is_text(const gw_str_t *text, ngx_uint_t n);
 
 GW_HIDDEN_END
 

@@ -85,10 +85,11 @@ ngx_http_gw_auth_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
     known = gamcf->providers.elts;
 
-    if (ngx_strcmp(value[1].data, "off") == 0
+    if (value[1].len == 0
+        || ngx_strcmp(value[1].data, "off") == 0
         || ngx_strcmp(value[1].data, "optional") == 0)
     {
-        return "must not be named \"off\" or \"optional\"";
+        return "needs a name other than \"off\" and \"optional\"";
     }
 
     for (i = 0; i < gamcf->providers.nelts; i++) {
@@ -250,6 +251,10 @@ ngx_http_gw_auth_provider_audience(ngx_conf_t *cf,
             return "must not be empty";
         }
 
+        if (ngx_strcmp(value[i + 1].data, "off") == 0) {
+            return "takes \"off\" alone";
+        }
+
         audience[i].len = value[i + 1].len;
         audience[i].data = (const char *) value[i + 1].data;
     }
@@ -369,6 +374,7 @@ static char *
 ngx_http_gw_auth_provider_subject(ngx_conf_t *cf,
     ngx_http_gw_auth_provider_t *provider)
 {
+    gw_str_t    prefix;
     ngx_str_t  *value;
 
     if (provider->subject_set) {
@@ -389,7 +395,14 @@ ngx_http_gw_auth_provider_subject(ngx_conf_t *cf,
         return "must be \"shared\" or \"prefix=TEXT\" of at most 64 bytes";
     }
 
-    provider->prefix.len = value[1].len - 7;
+    prefix.len = value[1].len - 7;
+    prefix.data = (const char *) value[1].data + 7;
+
+    if (!ngx_http_gw_auth_conf_is_text(&prefix, 1)) {
+        return "must have a prefix in UTF-8 without control characters";
+    }
+
+    provider->prefix.len = prefix.len;
     provider->prefix.data = value[1].data + 7;
 
     return NGX_CONF_OK;
@@ -454,22 +467,21 @@ ngx_http_gw_auth_provider_keys(ngx_conf_t *cf,
     ngx_http_gw_auth_provider_t *provider)
 {
     ngx_str_t    text;
+    ngx_err_t    code;
     const char  *err;
 
     if (ngx_http_gw_auth_conf_read(cf, &provider->file, GW_JWKS_MAX_TEXT,
-                                   &text)
-        != NGX_OK)
+                                   &text, &err, &code)
+        == NGX_OK)
     {
-        return NGX_ERROR;
+        provider->jwks = gw_jwks_parse((const char *) text.data, text.len,
+                                       provider->algs, &err);
+
+        ngx_http_gw_auth_conf_wipe(&text);
     }
 
-    provider->jwks = gw_jwks_parse((const char *) text.data, text.len,
-                                   provider->algs, &err);
-
-    ngx_http_gw_auth_conf_wipe(&text);
-
     if (provider->jwks == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, code,
                            "\"jwks\" of \"gw_auth_provider\" \"%V\": "
                            "\"%V\" %s",
                            &provider->name, &provider->file, err);
@@ -529,4 +541,44 @@ ngx_http_gw_auth_provider_init(ngx_conf_t *cf,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* names become providers only now: a provider may follow its use */
+
+ngx_int_t
+ngx_http_gw_auth_provider_resolve(ngx_conf_t *cf,
+    ngx_http_gw_auth_main_conf_t *gamcf, ngx_http_gw_auth_list_t *list)
+{
+    ngx_str_t                     *name;
+    ngx_uint_t                     i, j;
+    ngx_http_gw_auth_provider_t  **known, **provider;
+
+    name = list->names.elts;
+    known = gamcf->providers.elts;
+
+    for (i = 0; i < list->names.nelts; i++) {
+
+        for (j = 0; j < gamcf->providers.nelts; j++) {
+            if (ngx_gw_str_equal(&known[j]->name, &name[i])) {
+                break;
+            }
+        }
+
+        if (j == gamcf->providers.nelts) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"gw_auth\" names the unknown provider \"%V\": "
+                          "define it by \"gw_auth_provider\"", &name[i]);
+            return NGX_ERROR;
+        }
+
+        provider = ngx_array_push(&list->providers);
+        if (provider == NULL) {
+            return NGX_ERROR;
+        }
+
+        *provider = known[j];
+    }
+
+    return NGX_OK;
 }

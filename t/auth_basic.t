@@ -27,6 +27,14 @@ our $show = 'add_header X-Who "$gw_auth_provider,$gw_subject,$gw_tier,'
             . '$gw_scope,$gw_client,$gw_auth_degraded,$gw_auth_status" '
             . "always;\n";
 
+# the first one of the page, without what Test::Nginx writes itself
+
+our ($example) = file('docs/ngx_http_gw_auth_module.md')
+                     =~ /^http \{\n(.*?)^\}/ms;
+
+$example =~ s/listen +8080/listen 127.0.0.1:\$TEST_NGINX_RAND_PORT_1/;
+$example =~ s/127\.0\.0\.1:8081/127.0.0.1:\$TEST_NGINX_UPSTREAM/;
+
 run_tests();
 
 
@@ -250,33 +258,33 @@ my $token = token();
         proxy_pass  http://127.0.0.1:$TEST_NGINX_UPSTREAM;
     }
 --- request eval
-[("GET /") x 6]
+[("GET /") x 5]
 --- more_headers eval
 my $token = token();
 ["Authorization: Basic YWxpY2U6c2VjcmV0", "Authorization: BearerX $token",
- "Authorization: Bearer\t$token", "Authorization: $token",
- "Authorization: Beare", "Authorization:"]
+ "Authorization: $token", "Authorization: Beare", "Authorization:"]
 --- error_code eval
-[(401) x 6]
+[(401) x 5]
 --- response_headers eval
-[('WWW-Authenticate: Bearer realm="gateway"') x 6]
+[('WWW-Authenticate: Bearer realm="gateway"') x 5]
 
 
 
-=== TEST 10: "Bearer" without a token is a bad token
+=== TEST 10: "Bearer" without a token, or with a tab, is a bad token
 --- config
     location / {
-        gw_auth     accounts;
+        gw_auth     accounts optional;
         proxy_pass  http://127.0.0.1:$TEST_NGINX_UPSTREAM;
     }
 --- request eval
-["GET /", "GET /"]
+["GET /", "GET /", "GET /", "GET /"]
 --- more_headers eval
-["Authorization: Bearer", "Authorization: Bearer  "]
+["Authorization: Bearer", "Authorization: Bearer  ",
+ "Authorization: Bearer\t" . token(), "Authorization: Bearer \t" . token()]
 --- error_code eval
-[401, 401]
+[401, 401, 401, 401]
 --- response_headers eval
-[('WWW-Authenticate: Bearer realm="gateway", error="invalid_token"') x 2]
+[('WWW-Authenticate: Bearer realm="gateway", error="invalid_token"') x 4]
 --- error_log
 gw auth: refused: malformed,
 
@@ -792,3 +800,25 @@ my $o = bearer(token(claims => { iss => 'https://other.test' }));
 [401, 200]
 --- response_body_like eval
 ["An access token is required", "\\AGET / "]
+
+
+
+=== TEST 31: the example of the documentation
+--- http_config eval
+$::example
+--- config
+    location / {
+        proxy_pass  http://127.0.0.1:$TEST_NGINX_RAND_PORT_1;
+    }
+--- user_files eval
+[["../conf/accounts.jwks.json", file('rsa.jwks.json')],
+ ["../conf/passport-2026-11.pem", file('passport.pem')]]
+--- request eval
+["GET /orders/1", "GET /orders/1", "GET /.well-known/jwks.json"]
+--- more_headers eval
+["", bearer(token(claims => { iss => 'https://accounts.example.com',
+                              plan => 'gold' })), ""]
+--- error_code eval
+[401, 200, 200]
+--- response_body_like eval
+["is required", "\\AGET /orders/1 ", '"kid":"2026-11"']

@@ -13,7 +13,7 @@
 #
 # The upstream at TEST_NGINX_UPSTREAM answers HTTP, FastCGI, uwsgi and SCGI
 # with the headers or parameters it received, in their order; a path may ask
-# for "status=N" or "accel=URI".  seen() gives all that it was asked.
+# for "status=N" or "accel=URI".
 #
 # Sections of blocks, besides those of Test::Nginx:
 #
@@ -21,6 +21,8 @@
 #               refused; the second one is good and has to pass
 #     reason    of the refusal, as in $gw_auth_status
 #     logged    all lines of access.log
+#     seen      all that the upstream was asked, sorted: a line of URI,
+#               audiences of the passport, scheme of Authorization; or "-"
 #
 # In no block may a credential, or anything said in it, get into error.log.
 
@@ -36,7 +38,7 @@ use File::Basename qw(basename dirname);
 use File::Temp qw(tempdir);
 use IO::Select;
 use IO::Socket::INET;
-use IPC::Open2;
+use IPC::Open3;
 use JSON::PP;
 use MIME::Base64 qw(decode_base64url encode_base64url);
 use POSIX ();
@@ -47,7 +49,7 @@ our @ISA = qw(Exporter);
 
 our @EXPORT = qw(
     bearer certificate expired file header_lines json passports passports_for
-    problem public_key seen token user_key
+    problem public_key token user_key
 );
 
 my $root = abs_path(dirname(__FILE__) . '/../..');
@@ -126,10 +128,14 @@ add_response_body_check(sub {
 add_test_cleanup_handler(sub {
     my $block = shift;
 
-    return if !defined $block->logged;
-
     Test::More::is(slurp(server_root() . '/logs/access.log'), $block->logged,
-                   $block->name . ' - access.log');
+                   $block->name . ' - access.log')
+        if defined $block->logged;
+
+    Test::More::is(seen(), $block->seen, $block->name . ' - upstream')
+        if defined $block->seen;
+
+    spew("$tmp/seen", '');
 });
 
 
@@ -414,38 +420,20 @@ sub verified {
     my ($token, $audience) = @_;
 
     my $now = time();
-    my $jwks = get('/jwks');
 
-    my $pid = open2(my $out, my $in, '/usr/bin/python3', '-c', <<'PYTHON');
-import json, jwt, sys
+    spew("$tmp/jwks", get('/jwks'));
 
-token, audience, jwks = sys.stdin.read().split("\n", 2)
-
-try:
-    header = jwt.get_unverified_header(token)
-    keys = [k for k in jwt.PyJWKSet.from_json(jwks).keys
-            if k.key_id == header["kid"]]
-
-    claims = jwt.decode(token, keys[0].key, algorithms=["ES256"],
-                        audience=audience, issuer=["gateway", "edge-1"]
-                        if jwt.__version__ >= "2.9" else None,
-                        options={"require": ["aud", "exp", "iat", "iss",
-                                             "jti", "nbf", "sub"]})
-    print(json.dumps({"header": header, "claims": claims}))
-
-except Exception as e:
-    print(json.dumps({"error": repr(e)}))
-PYTHON
-
-    print $in "$token\n$audience\n$jwks";
+    my $pid = open3(my $in, my $out, undef, "$root/t/lib/verify_jwt.py",
+                    "$tmp/jwks", $audience, 'ES256');
+    print $in $token;
     close($in);
 
     my $text = do { local $/; <$out> };
     waitpid($pid, 0);
 
-    my $found = $json->decode($text);
+    return "refused: $text" if $? != 0;
 
-    return "refused: $found->{error}\n" if $found->{error};
+    my $found = $json->decode($text);
 
     return $json->encode(stable($found->{header}, $found->{claims}, $now,
                                 $token)) . "\n";
@@ -486,12 +474,29 @@ sub get {
 }
 
 
-# the upstream, in a process of its own
+# what the upstream was asked since the last block
 
 sub seen {
-    return slurp("$tmp/seen");
+    return join '', map { "$_\n" } sort map {
+        my ($uri) = /\A\S+ (\S+)/;
+        my ($scheme) = /^Authorization: (\S+)/mi;
+        my @passports = map { audience($_) } /^X-Passport: *(.*)/gmi;
+
+        join ' ', $uri, join('+', @passports) || '-', $scheme // '-';
+    } split /\n\n/, slurp("$tmp/seen");
 }
 
+
+sub audience {
+    my (undef, $claims) = split /\./, shift;
+
+    my $aud = eval { $json->decode(decode_base64url($claims // ''))->{aud} };
+
+    return ref $aud ? join(',', @$aud) : $aud // 'forged';
+}
+
+
+# the upstream, in a process of its own
 
 sub start_upstream {
     my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 64)

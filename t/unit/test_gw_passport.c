@@ -609,11 +609,14 @@ test_names(void **state)
     pem = jose_private_pem(p256, 0);
 
     assert_null(create("", pem, &err));
-    assert_string_equal(err, "has a bad key name");
+    assert_string_equal(err, "has a key name that is not 1 to 256 "
+                             "printable bytes");
     assert_null(create("a\nb", pem, &err));
-    assert_string_equal(err, "has a bad key name");
+    assert_string_equal(err, "has a key name that is not 1 to 256 "
+                             "printable bytes");
     assert_null(create(jose_repeat('k', 257), pem, &err));
-    assert_string_equal(err, "has a bad key name");
+    assert_string_equal(err, "has a key name that is not 1 to 256 "
+                             "printable bytes");
     assert_null(create("\xff", pem, &err));
     assert_string_equal(err, "has a key name that is not UTF-8");
 
