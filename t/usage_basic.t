@@ -704,12 +704,41 @@ method=PUT status=200 bytes_in~^5\d\d\d$
 
 === TEST 34: what another precontent handler refuses was not admitted
 --- config
-    location / {
+    location /x/ {
         gw_usage   on;
         try_files  /none =404;
     }
 --- request
-GET /t.txt
+GET /x/t.txt
 --- error_code: 404
 --- events
 status=404 units=0
+
+
+
+=== TEST 35: a subrequest before an internal redirect
+--- config
+    location = /none.txt {
+        gw_usage      on;
+        gw_usage_api  main;
+        auth_request  /auth;
+        error_page    404 /err.html;
+    }
+    location = /auth {
+        gw_usage      on;
+        gw_usage_api  auth;
+        log_subrequest  on;
+        proxy_pass    http://127.0.0.1:$TEST_NGINX_SERVER_PORT/plain;
+    }
+    location = /plain {
+        empty_gif;
+    }
+--- request
+GET /none.txt
+--- error_code: 404
+--- response_body
+error
+--- error_log
+No such file
+--- events
+api=main status=404 units=1

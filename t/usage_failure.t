@@ -83,9 +83,14 @@ api=4
 
 
 === TEST 4: errors that pass are retried
+the mock broker does not check sequences: more than one request in flight, and
+the success of the second would count for the first, too
+--- http_config
+    gw_usage_kafka      $TEST_NGINX_KAFKA topic=gw.usage;
+    gw_usage_kafka_set  max.in.flight  1;
 --- request eval
 ["GET /t.txt?n=1", "GET /t.txt?n=2"]
---- kafka_init: error Produce NOT_LEADER_FOR_PARTITION NOT_ENOUGH_REPLICAS
+--- kafka_init: error Produce NOT_LEADER_FOR_PARTITION REQUEST_TIMED_OUT
 --- events
 api=1
 api=2
@@ -95,7 +100,8 @@ api=2
 === TEST 5: a fatal error: a new producer gets what the old one had
 --- http_config
     gw_usage_kafka      $TEST_NGINX_KAFKA topic=gw.usage;
-    gw_usage_kafka_set  linger.ms  300;
+    gw_usage_kafka_set  linger.ms      300;
+    gw_usage_kafka_set  max.in.flight  1;
 --- request eval
 ["GET /t.txt?n=fatal", "GET /t.txt?n=2", "GET /t.txt?n=3"]
 --- kafka eval
@@ -119,7 +125,7 @@ api=3
 --- log_lines
 1 gw usage: events dropped
 1 \[error\] .* gw usage: events dropped: 1, in all 1, the queue to Kafka is full
---- stop_nginx: TERM 1.3
+--- stop_nginx: TERM 1.4
 
 
 
@@ -132,7 +138,7 @@ api=3
 [map { "GET /t.txt?n=$_" } 1 .. 50]
 --- log_lines
 1 gw kafka: .*, \d+ more
---- stop_nginx: TERM 1.3
+--- stop_nginx: TERM 1.4
 
 
 
@@ -141,7 +147,7 @@ api=3
     gw_usage_kafka      127.0.0.1:1;
 --- request
 GET /t.txt
---- stop_nginx: TERM 1.3
+--- stop_nginx: TERM 1.4
 --- log_lines
 0 \[alert\]
 
@@ -152,7 +158,7 @@ GET /t.txt
     gw_usage_kafka      127.0.0.1:1;
 --- request
 GET /t.txt
---- stop_nginx: QUIT 3.3
+--- stop_nginx: QUIT 3.5
 
 
 
@@ -161,7 +167,7 @@ GET /t.txt
 ["GET /t.txt?n=1", "GET /t.txt?n=2"]
 --- kafka eval
 ["stop", ""]
---- stop_nginx: TERM 1.3
+--- stop_nginx: TERM 1.4
 
 
 
@@ -171,7 +177,7 @@ GET /t.txt
 ["GET /t.txt?n=1", "GET /t.txt?n=2"]
 --- kafka eval
 ["stop", ""]
---- stop_nginx: QUIT 3.3
+--- stop_nginx: QUIT 3.5
 
 
 
@@ -182,7 +188,7 @@ GET /t.txt
     gw_usage_kafka_set  linger.ms  20000;
 --- request eval
 ["GET /t.txt?n=1", "GET /t.txt?n=2"]
---- stop_nginx: QUIT 1
+--- stop_nginx: QUIT 2
 --- events
 api=1
 api=2
@@ -195,7 +201,7 @@ api=2
     gw_usage_kafka_set  linger.ms  20000;
 --- request eval
 ["GET /t.txt?n=1", "GET /t.txt?n=2"]
---- stop_nginx: TERM 1
+--- stop_nginx: TERM 1.4
 --- events
 api=1
 api=2
@@ -210,7 +216,7 @@ api=2
 ["GET /t.txt?n=before", "GET /t.txt?n=after"]
 --- kafka eval
 ["reload\nwait before", ""]
---- stop_nginx: QUIT 1
+--- stop_nginx: QUIT 2
 --- events
 id~-1$ api=after
 
@@ -225,3 +231,19 @@ id~-1$ api=after
 id~-1$ api=after
 --- log_lines
 1 \[error\] .* gw kafka: 1 messages not delivered before the exit
+
+
+
+=== TEST 16: delivered messages leave the queue
+--- http_config
+    gw_usage_kafka      $TEST_NGINX_KAFKA topic=gw.usage;
+    gw_usage_kafka_set  queue.buffering.max.messages  3;
+    gw_usage_kafka_set  linger.ms  1;
+--- request eval
+[map { "GET /t.txt?n=q$_" } 1 .. 10]
+--- kafka eval
+[map { "wait q$_" } 1 .. 10]
+--- events eval
+join "\n", map { "api=q$_" } 1 .. 10
+--- log_lines
+0 events dropped
