@@ -19,23 +19,36 @@
 #
 #     FAKE HELD            how many answers are held
 #     FAKE RELEASE         sends them, and returns how many
-#     FAKE SEEN REGEX      how many commands matched, their words joined by " "
+#     FAKE SEEN REGEX      how many commands matched, their words joined by
+#                          " "; a new connection is CONNECT
 #     FAKE FORGET          starts to count again
 #     FAKE SET NAME VALUE  something for $state->{NAME}
+#     FAKE CLIENTS         how many are connected, together with who asks
+#     FAKE DROP            closes all connections that wait for an answer
 #
 # subject(@command) is KEY if the first key is "gw:{KEY}:..."; hello(@command)
 # answers what is asked of any Redis, false for everything else.
+#
+#     http(PATH)
+#
+# is the response to a GET of the nginx of the block; send_http(TEXT) sends
+# what it is given, and returns the connection for read_http().  leave() is
+# how a client leaves: by a reset.
 #
 #     wait_for(sub { ... }, "what")
 #
 # waits until the function returns true, and returns that; dies in the end.
 #
-# Sections of blocks, besides those of Test::Nginx:
+# Sections of blocks, besides those of Test::Nginx, whose "init" runs in the
+# package main:
 #
 #     redis_init     commands for the real one before nginx starts, one a line
 #     redis          "COMMAND => REGEX", one a line, asked after the block;
 #                    the elements of an array are sorted, "(nil)" is nothing
+#     fake           "REGEX => N", one a line: so many commands the false one
+#                    at TEST_NGINX_FAKE has seen
 #     log_lines      "N REGEX", one a line: so many lines of error.log
+#     access_lines   the same for logs/access.log
 #     no_secret      not to be found in error.log, one a line
 #
 # The real Redis is the one of each configuration that names no other; its
@@ -51,6 +64,7 @@ use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use POSIX ();
+use Socket qw(SOL_SOCKET SO_LINGER);
 use Test::More ();
 use Test::Nginx::Socket;
 use Time::HiRes qw(sleep time);
@@ -59,13 +73,14 @@ use Time::HiRes qw(sleep time);
 our @ISA = qw(Exporter);
 
 our @EXPORT = qw(
-    ask error fake_redis hello integers nginx_pid redis slurp status subject
-    wait_for
+    ask error fake_redis hello http integers leave nginx_pid read_http redis
+    send_http slurp status subject wait_for
 );
 
 my $owner = $$;
 my (@fakes, %sockets);
 
+check_accum_error_log();
 no_long_string();
 
 
@@ -74,8 +89,6 @@ no_long_string();
 sub import {
     GwRatelimit->export_to_level(1, @_);
     GwRatelimit->Exporter::export('Test::Base::Filter');
-    GwRatelimit->Exporter::export('Test::Nginx::Util', qw(
-        ask nginx_pid redis slurp wait_for));
 }
 
 
@@ -113,6 +126,11 @@ END
         $block->set_value('request', 'GET /');
     }
 
+    # evaluated where the test has its own functions
+
+    $block->set_value('init', "package main;\n" . $block->init)
+        if defined $block->init;
+
     redis(split ' ') for lines($block->redis_init);
 });
 
@@ -129,14 +147,18 @@ add_test_cleanup_handler(sub {
              "$name - redis - $command");
     }
 
-    my $log = slurp(server_root() . '/logs/error.log');
+    for my $line (lines($block->fake)) {
+        my ($regex, $n) = $line =~ /\A(.*) => (\d+)\z/ or die "bad \"$line\"\n";
 
-    for my $line (lines($block->log_lines)) {
-        my ($n, $regex) = split ' ', $line, 2;
-
-        is(scalar(grep { /$regex/ } split /\n/, $log), $n,
-           "$name - log_lines - $line");
+        is(ask($ENV{TEST_NGINX_FAKE}, qw(FAKE SEEN), $regex), $n,
+           "$name - fake - $regex");
     }
+
+    my $log = slurp(server_root() . '/logs/error.log');
+    my $access = slurp(server_root() . '/logs/access.log');
+
+    count_lines("$name - log_lines", $log, $block->log_lines);
+    count_lines("$name - access_lines", $access, $block->access_lines);
 
     for my $line (lines($block->no_secret)) {
         unlike($log, qr/\Q$line\E/, "$name - no_secret - $line");
@@ -165,6 +187,17 @@ sub lines {
     my $text = shift // '';
 
     return grep { /\S/ } split /\n/, $text;
+}
+
+
+sub count_lines {
+    my ($name, $log, $wanted) = @_;
+
+    for my $line (lines($wanted)) {
+        my ($n, $regex) = split ' ', $line, 2;
+
+        is(scalar(grep { /$regex/ } split /\n/, $log), $n, "$name - $line");
+    }
 }
 
 
@@ -209,6 +242,44 @@ sub wait_for {
     }
 
     die "waited in vain for $what\n";
+}
+
+
+sub http {
+    return read_http(send_http("GET $_[0] HTTP/1.0\r\n"
+                               . "Host: localhost\r\n\r\n"));
+}
+
+
+sub send_http {
+    my ($text, $port) = @_;
+
+    $port //= server_port();
+
+    my $socket = IO::Socket::INET->new("127.0.0.1:$port")
+        or die "no nginx: $!\n";
+
+    syswrite($socket, $text);
+
+    return $socket;
+}
+
+
+# up to the end of the connection
+
+sub read_http {
+    my $socket = shift;
+    local $/;
+
+    return scalar <$socket>;
+}
+
+
+sub leave {
+    for my $socket (@_) {
+        setsockopt($socket, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0));
+        close($socket);
+    }
 }
 
 
@@ -330,6 +401,7 @@ sub serve {
                 $select->add($client);
                 $clients{$client} = { fh => $client, in => '', out => [] };
                 push @{$clients{$client}{out}}, $answer->(\%state) // '';
+                push @seen, 'CONNECT';
 
             } elsif (!sysread($fh, $clients{$fh}{in}, 65536,
                               length $clients{$fh}{in}))
@@ -400,11 +472,17 @@ sub order {
     } elsif ($order eq 'SEEN') {
         return ':' . (grep { /$args[0]/ } @$seen) . "\r\n";
 
+    } elsif ($order eq 'CLIENTS') {
+        return ':' . (keys %$clients) . "\r\n";
+
     } elsif ($order eq 'FORGET') {
         @$seen = ();
 
     } elsif ($order eq 'SET') {
         $state->{$args[0]} = $args[1];
+
+    } elsif ($order eq 'DROP') {
+        @{$_->{out}} and $_->{out} = [['']] for values %$clients;
     }
 
     return ':' . @held . "\r\n";
