@@ -241,12 +241,26 @@ ngx_gw_redis_broken(ngx_gw_redis_t *rd, ngx_err_t err, const char *what,
         return;
     }
 
+    if (!rd->up) {
+        rd->attempt++;
+    }
+
     ngx_gw_redis_peer_close(rd);
 
-    delay = NGX_GW_REDIS_BACKOFF << ngx_min(rd->failures, 4);
-    delay = ngx_min(delay, 2000);
-
     rd->failures++;
+
+    if (rd->attempt % rd->url->naddrs) {
+
+        /* the name has another address, which is not known to be bad */
+
+        delay = 2;
+
+    } else {
+        delay = NGX_GW_REDIS_BACKOFF
+                << ngx_min((rd->failures - 1) / rd->url->naddrs, 4);
+        delay = ngx_min(delay, 2000);
+    }
+
     rd->retry = ngx_current_msec + delay / 2 + ngx_random() % (delay / 2);
 
     if (ngx_gw_log_pass(&rd->log_failure, &n)) {

@@ -25,8 +25,9 @@
  *
  * A connection that answers nothing for NGX_GW_REDIS_STALL, or for the longest
  * "timeout" if that is longer, is closed.  After a failure, operations fail at
- * once until the next attempt to connect, to the next address if the URL's
- * name has several; the delay doubles from 100 ms to 2 s, half of it random.
+ * once until the next attempt to connect.  If the URL's name has several
+ * addresses, the next one is tried without delay; when none is left, the delay
+ * doubles from 100 ms to 2 s, half of it random.
  *
  * Bounds: NGX_GW_REDIS_INFLIGHT operations, NGX_GW_REDIS_BUFFER bytes not yet
  * written; more fail at once.

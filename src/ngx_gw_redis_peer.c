@@ -28,7 +28,7 @@ ngx_gw_redis_peer_connect(ngx_gw_redis_t *rd)
     ngx_connection_t       *c;
     ngx_peer_connection_t   pc;
 
-    addr = &rd->url->addrs[rd->failures % rd->url->naddrs];
+    addr = &rd->url->addrs[rd->attempt % rd->url->naddrs];
 
     ngx_memzero(&pc, sizeof(ngx_peer_connection_t));
 

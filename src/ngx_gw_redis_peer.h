@@ -56,6 +56,7 @@ struct ngx_gw_redis_s {
     ngx_event_t                 timer;       /* to connect, then for a stall */
     ngx_msec_t                  stall;
 
+    ngx_uint_t                  attempt;     /* chooses the address */
     ngx_uint_t                  failures;    /* in a row */
     ngx_msec_t                  retry;       /* not before, if failures */
 
