@@ -149,7 +149,7 @@ ngx_gw_kafka_conf_is_broker(u_char *p, u_char *last)
         }
     }
 
-    if (colon && colon[-1] != ']' && ngx_strlchr(p, colon, ':')) {
+    if (colon && colon > p && colon[-1] != ']' && ngx_strlchr(p, colon, ':')) {
         return 1;
     }
 
