@@ -55,6 +55,10 @@ $SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub { exit 130 };
 
 remove_old();
 make_path($run);
+
+# workers may have another user, and report as well
+
+mkdir "$run/sanitizer" and chmod 01777, "$run/sanitizer";
 prepare() if grep { /\.t\z/ } @ARGV;
 run_all(@ARGV);
 report();
@@ -184,8 +188,10 @@ sub run_all {
 sub command {
     my ($harness, $file) = @_;
 
-    $ENV{ASAN_OPTIONS} = "log_path=$run/sanitizer:detect_leaks=1";
-    $ENV{UBSAN_OPTIONS} = "log_path=$run/sanitizer:print_stacktrace=1";
+    # commas: Test::Nginx appends the test's name to the path
+
+    $ENV{ASAN_OPTIONS} = "detect_leaks=1,log_path=$run/sanitizer/report";
+    $ENV{UBSAN_OPTIONS} = "log_path=$run/sanitizer/report:print_stacktrace=1";
 
     my @cmd = ('timeout', '--foreground', '-k', 10, $limit);
 
@@ -193,9 +199,11 @@ sub command {
 
     return [@cmd, abs_path($file)] if $file !~ /\.t\z/;
 
-    # nginx frees nothing when it exits by a signal
+    # nginx frees nothing when it exits by a signal, and each dynamic module
+    # has an "ngx_modules" of its own
 
     $ENV{ASAN_OPTIONS} =~ s/detect_leaks=1/detect_leaks=0/;
+    $ENV{ASAN_OPTIONS} = "detect_odr_violation=0,$ENV{ASAN_OPTIONS}";
 
     $ENV{TEST_NGINX_RUN} = "$run/" . basename($file, '.t');
     $ENV{TEST_NGINX_SERVER_PORT} = free_port();
@@ -212,6 +220,7 @@ sub add_up {
 
     my $skips = () = $parser->skipped;
     my $bad = () = $parser->failed;
+    my $reports = 0;
     my $missing = ($parser->tests_planned || 0) - $parser->tests_run;
 
     $passed += (() = $parser->passed) - $skips;
@@ -222,10 +231,11 @@ sub add_up {
         $bad = 1;
     }
 
-    for my $report (glob "$run/sanitizer.*") {
+    for my $report (glob "$run/sanitizer/*") {
         print "$file: ", slurp($report), "\n";
         unlink $report;
-        push @trouble, "$file: a sanitizer made a report, see above";
+        push @trouble, "$file: a sanitizer made a report, see above"
+            if !$reports++;
         $bad ||= 1;
     }
 

@@ -459,7 +459,8 @@ sub new {
 sub start {
     my ($self) = @_;
 
-    my $port = `'$GWTest::ROOT/tools/server.sh' start $self->{kind} '$self->{dir}'`;
+    my $cmd = "$GWTest::ROOT/tools/server.sh";
+    my $port = `'$cmd' start $self->{kind} '$self->{dir}'`;
 
     $? == 0 or die "cannot start $self->{kind}\n";
     chomp $port;
@@ -772,7 +773,8 @@ sub access_log { GWTest::slurp("$_[0]{dir}/logs/access.log") }
 sub trouble {
     my ($self) = @_;
 
-    return grep { /\[(?:alert|crit|emerg)\]|exited on signal/ }
+    return grep { /\[(?:alert|crit|emerg)\]/
+                  || /exited on signal|exited with code [1-9]/ }
            split /\n/, $self->error_log;
 }
 
