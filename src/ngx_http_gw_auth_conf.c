@@ -4,8 +4,8 @@
  */
 
 
-#include "gw_json.h"
 #include "ngx_http_gw_auth_conf.h"
+#include "gw_json.h"
 
 
 #define NGX_HTTP_GW_AUTH_TTL      60         /* s, of a passport */
