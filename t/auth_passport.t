@@ -350,6 +350,7 @@ sub {
         proxy_pass  http://127.0.0.1:$TEST_NGINX_UPSTREAM;
     }
     location /explicit {
+        set               $before $http_authorization;
         gw_auth           accounts;
         proxy_pass        http://127.0.0.1:$TEST_NGINX_UPSTREAM;
         proxy_set_header  Authorization $http_authorization;
@@ -630,7 +631,63 @@ X-Passport: ours
 
 
 
-=== TEST 21: other protocols of upstreams
+=== TEST 21: parts of the list that hold nothing else
+--- config
+    location / {
+        gw_auth      accounts;
+        gw_passport  audience=orders;
+        proxy_pass   http://127.0.0.1:$TEST_NGINX_UPSTREAM;
+    }
+--- raw_request eval
+"GET / HTTP/1.1\r\n" . "X-Passport: forged\r\n" x 20
+. "Host: localhost\r\nX-A: 1\r\n" . "X-Passport: forged\r\n" x 38
+. bearer(token()) =~ s/\n/\r\n/r . "X-B: 2\r\nConnection: close\r\n"
+. "X-Passport: forged\r\n" x 60 . "\r\n"
+--- response_body_filters eval
+sub { ::rest(@_) =~ s/^(X-Passport: )[\w-]+\.[\w-]+\.[\w-]+$/$1ours/mr }
+--- response_body
+X-A: 1
+X-B: 2
+X-Passport: ours
+
+
+
+=== TEST 22: a first part that holds nothing else, of two
+--- config
+    location / {
+        gw_auth      accounts;
+        gw_passport  audience=orders;
+        proxy_pass   http://127.0.0.1:$TEST_NGINX_UPSTREAM;
+    }
+--- raw_request eval
+"GET / HTTP/1.1\r\n" . "X-Passport: forged\r\n" x 20
+. "Host: localhost\r\nX-A: 1\r\n"
+. bearer(token()) =~ s/\n/\r\n/r . "X-B: 2\r\nConnection: close\r\n\r\n"
+--- response_body_filters eval
+sub { ::rest(@_) =~ s/^(X-Passport: )[\w-]+\.[\w-]+\.[\w-]+$/$1ours/mr }
+--- response_body
+X-A: 1
+X-B: 2
+X-Passport: ours
+
+
+
+=== TEST 23: no other header at all
+--- config
+    location / {
+        gw_auth      accounts optional;
+        gw_passport  audience=orders;
+        proxy_pass   http://127.0.0.1:$TEST_NGINX_UPSTREAM;
+    }
+--- raw_request eval
+"GET / HTTP/1.0\r\nX-Passport: forged\r\n\r\n"
+--- response_body_filters eval
+\&::rest
+--- response_body
+
+
+
+=== TEST 24: other protocols of upstreams
 --- config
     underscores_in_headers  on;
     ignore_invalid_headers  off;
@@ -669,7 +726,7 @@ sub {
 
 
 
-=== TEST 22: gRPC, and HTTP/2 from the client
+=== TEST 25: gRPC, and HTTP/2 from the client
 --- http_config eval
 GWAuth::http_config() . '
     server {
@@ -710,7 +767,7 @@ client sent 2 X-Passport headers, removed
 
 
 
-=== TEST 23: what was removed is counted in the log, and not shown
+=== TEST 26: what was removed is counted in the log, and not shown
 --- config
     location / {
         proxy_pass  http://127.0.0.1:$TEST_NGINX_UPSTREAM;

@@ -184,7 +184,32 @@ bearer(token())
 
 
 
-=== TEST 7: on to a location where auth is off
+=== TEST 7: what the variables said of it is forgotten
+--- config
+    gw_auth      accounts;
+    gw_passport  audience=first;
+
+    proxy_set_header  X-Copy "<$http_x_passport$gw_passport>";
+
+    location / {
+        proxy_pass  http://127.0.0.1:$TEST_NGINX_UPSTREAM;
+    }
+    location /second {
+        gw_passport  off;
+        proxy_pass   http://127.0.0.1:$TEST_NGINX_UPSTREAM;
+    }
+--- request
+GET /accel=/second
+--- more_headers eval
+bearer(token())
+--- response_body_filters eval
+header_lines('X-Copy')
+--- response_body
+X-Copy: <>
+
+
+
+=== TEST 8: on to a location where auth is off
 --- config
     gw_auth      accounts;
     gw_passport  audience=first;
@@ -206,7 +231,7 @@ bearer(token())
 
 
 
-=== TEST 8: from a location where auth is off to one where it is on
+=== TEST 9: from a location where auth is off to one where it is on
 --- config
     location / {
         try_files  /none @orders;
@@ -230,7 +255,7 @@ my $h = "X-Passport: forged\n";
 
 
 
-=== TEST 9: on to a location that does not admit the issuer
+=== TEST 10: on to a location that does not admit the issuer
 --- http_config eval
 $::two_providers
 --- config
@@ -266,7 +291,7 @@ WWW-Authenticate: Bearer realm=\"gateway\", error=\"invalid_token\""]
 
 
 
-=== TEST 10: optional first, then required
+=== TEST 11: optional first, then required
 --- config
     location / {
         gw_auth    accounts optional;
@@ -295,7 +320,7 @@ WWW-Authenticate: Bearer realm=\"gateway\"", "! WWW-Authenticate"]
 
 
 
-=== TEST 11: the variables after a redirect, also in the log
+=== TEST 12: the variables after a redirect, also in the log
 --- http_config eval
 GWAuth::http_config() . '
     log_format  who "$uri $gw_subject $gw_auth_status $gw_claim_iss";
@@ -330,7 +355,7 @@ No such file or directory
 
 
 
-=== TEST 12: the user's page for 401 wins
+=== TEST 13: the user's page for 401 wins
 --- config
     error_page  401 /denied.html;
 
@@ -361,7 +386,7 @@ my $r = 'WWW-Authenticate: Bearer realm="gateway"';
 
 
 
-=== TEST 13: a page for 401 that needs authentication itself
+=== TEST 14: a page for 401 that needs authentication itself
 --- config
     gw_auth     accounts;
     error_page  401 /denied.html;
@@ -388,7 +413,7 @@ problem('An access token is required')
 
 
 
-=== TEST 14: error_page 401 to an upstream: no identity, no passport
+=== TEST 15: error_page 401 to an upstream: no identity, no passport
 --- config
     gw_passport  audience=orders;
 
@@ -412,7 +437,7 @@ problem('An access token is required')
 
 
 
-=== TEST 15: an upstream's own 401 is left alone
+=== TEST 16: an upstream's own 401 is left alone
 --- config
     location / {
         gw_auth     accounts optional;
@@ -431,7 +456,7 @@ problem('An access token is required')
 
 
 
-=== TEST 16: auth_request on a second pass sees neither passport nor credential
+=== TEST 17: auth_request on a second pass sees neither passport nor credential
 --- config
     gw_auth      accounts;
     gw_passport  audience=first;
@@ -457,7 +482,7 @@ bearer(token()) . "X-Passport: forged\n"
 
 
 
-=== TEST 17: another module's 401 is left alone
+=== TEST 18: another module's 401 is left alone
 --- config
     location / {
         gw_auth       accounts optional;
@@ -480,7 +505,7 @@ bearer(token()) . "X-Passport: forged\n"
 
 
 
-=== TEST 18: requests that nginx refuses while it reads their headers
+=== TEST 19: requests that nginx refuses while it reads their headers
 --- config
     error_page  400 = @bad;
 
@@ -505,7 +530,7 @@ Connection: close\r
 
 
 
-=== TEST 19: the same with a page, which wants a passport
+=== TEST 20: the same with a page, which wants a passport
 --- config
     error_page   400 /bad;
     gw_auth      accounts optional;
@@ -528,7 +553,7 @@ Connection: close\r
 
 
 
-=== TEST 20: a request line that is none
+=== TEST 21: a request line that is none
 --- config
     error_page   400 /bad;
     gw_auth      accounts optional;
@@ -545,7 +570,7 @@ Connection: close\r
 
 
 
-=== TEST 21: HTTP/0.9, which has no headers
+=== TEST 22: HTTP/0.9, which has no headers
 --- config
     gw_auth      accounts;
     gw_passport  audience=orders;
@@ -564,7 +589,7 @@ problem('An access token is required')
 
 
 
-=== TEST 22: HTTP/0.9 and no authentication
+=== TEST 23: HTTP/0.9 and no authentication
 --- config
     gw_auth      accounts optional;
     gw_passport  audience=orders;

@@ -51,7 +51,28 @@ GWAuth::http_config() . '
 
 
 
-=== TEST 2: satisfy any: a token suffices
+=== TEST 2: satisfy any: a 401 of the upstream is not ours then
+--- config
+    satisfy  any;
+    allow    127.0.0.1;
+    deny     all;
+    gw_auth  accounts;
+
+    location / {
+        proxy_pass  http://127.0.0.1:$TEST_NGINX_UPSTREAM;
+    }
+--- request
+GET /status=401
+--- more_headers eval
+bearer(expired())
+--- error_code: 401
+--- response_headers
+! WWW-Authenticate
+--- response_body_like: \AGET /status=401
+
+
+
+=== TEST 3: satisfy any: a token suffices
 --- config
     satisfy      any;
     deny         all;
@@ -82,7 +103,7 @@ WWW-Authenticate: Bearer realm=\"gateway\", error=\"invalid_token\""]
 
 
 
-=== TEST 3: satisfy all, the default: both are needed
+=== TEST 4: satisfy all, the default: both are needed
 --- config
     gw_auth  accounts;
 
@@ -107,7 +128,7 @@ WWW-Authenticate: Bearer realm=\"gateway\", error=\"invalid_token\""]
 
 
 
-=== TEST 4: satisfy any with auth_basic: each has its own scheme
+=== TEST 5: satisfy any with auth_basic: each has its own scheme
 --- config
     satisfy               any;
     auth_basic            "people";
@@ -142,7 +163,7 @@ my $b = 'Basic realm="people"';
 
 
 
-=== TEST 5: auth_request asks with the credential, and without X-Passport
+=== TEST 6: auth_request asks with the credential, and without X-Passport
 --- config
     location / {
         gw_auth       accounts;
@@ -172,7 +193,7 @@ my $h = "X-Passport: forged\n";
 
 
 
-=== TEST 6: satisfy any with auth_request: no challenge is left behind
+=== TEST 7: satisfy any with auth_request: no challenge is left behind
 --- config
     location / {
         satisfy               any;
@@ -198,7 +219,7 @@ GET /
 
 
 
-=== TEST 7: the parts of a page get the passport of the page
+=== TEST 8: the parts of a page get the passport of the page
 --- config
     gw_auth      accounts;
     gw_passport  audience=orders;
@@ -228,7 +249,7 @@ GET /
 
 
 
-=== TEST 8: a mirror gets the passport too
+=== TEST 9: a mirror gets the passport too
 --- config
     gw_auth      accounts;
     gw_passport  audience=orders;

@@ -763,3 +763,26 @@ GET /t.txt
 hello
 --- response_headers
 RateLimit-Policy: "a";q=1000000;w=1, "b";q=26062;w=2251756800, "c";q=2251799813685248;w=2251799814
+
+
+
+=== TEST 107: the example of the documentation
+--- config
+--- init
+my ($example) = slurp('docs/ngx_http_gw_ratelimit_module.md')
+    =~ /^```nginx\n(load_module.*?)^```/ms;
+my $module = (grep { /ratelimit/ }
+              split ' ', $ENV{TEST_NGINX_LOAD_MODULES} // '')[0];
+$example =~ s/^load_module .*?;/$module ? "load_module $module;" : ''/em;
+my $file = server_root() . '/conf/example.conf';
+$example =~ s/listen  8080;/listen unix:$file.sock;/;
+open(my $fh, '>', $file) or die "$file: $!\n";
+print $fh "pid $file.pid;\n$example";
+close($fh);
+my $nginx = $ENV{TEST_NGINX_BINARY} // 'nginx';
+like(`$nginx -t -e stderr -p ${\ server_root()} -c $file 2>&1`,
+     qr/test is successful/, 'nginx -t');
+--- request
+GET /t.txt
+--- response_body
+hello

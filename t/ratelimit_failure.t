@@ -421,7 +421,7 @@ timed out, 0 more failures before
 
 
 === TEST 35: a late answer is not taken for that of the next request
---- http_config: redis://127.0.0.1:$TEST_NGINX_FAKE timeout=300ms
+--- http_config: redis://127.0.0.1:$TEST_NGINX_FAKE timeout=500ms
 --- init
 ask($ENV{TEST_NGINX_FAKE}, qw(FAKE FORGET));
 http('/t.txt?k=held') =~ /X-Status: unchecked/ or die 'not unchecked';
@@ -451,7 +451,7 @@ GET /deny?k=taken
 
 
 === TEST 37: a silent connection is replaced by another
---- http_config: redis://127.0.0.1:$TEST_NGINX_FAKE timeout=20ms
+--- http_config: redis://127.0.0.1:$TEST_NGINX_FAKE timeout=500ms
 --- init
 ask($ENV{TEST_NGINX_FAKE}, qw(FAKE FORGET));
 http('/t.txt?k=silent');

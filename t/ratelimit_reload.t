@@ -50,15 +50,26 @@ sub worker {
 }
 
 
-# the old worker; the new one has begun when this returns
+# the old worker; when this returns it knows that it is, and the new one works
 
 sub reload {
     my $old = worker();
 
     kill('HUP', nginx_pid());
+    quitting($old);
     wait_for(sub { worker() != $old }, 'a new worker');
 
     return $old;
+}
+
+
+sub quitting {
+    my $pid = shift;
+
+    wait_for(sub {
+        slurp(server_root() . '/logs/error.log')
+            =~ /\b$pid#\d+: gracefully shutting down/;
+    }, 'the beginning of the end');
 }
 
 
@@ -120,11 +131,7 @@ add_test_cleanup_handler(sub {
     kill($signal, $pids[1]);
 
     if ($signal eq 'QUIT') {
-        wait_for(sub {
-            slurp(server_root() . '/logs/error.log')
-                =~ /$pids[0]#\d+: gracefully shutting down/;
-        }, 'the beginning of the end');
-
+        quitting($pids[0]);
         ok(kill(0, $pids[0]), "$name - the worker waits");
         fake('RELEASE');
     }

@@ -11,15 +11,20 @@ use Test::More;
 use GWTest;
 
 
-# the configuration of README.md, and what it leaves out
+# the configuration of README.md, and what it leaves out, or to defaults that
+# are files outside of our folder
 
 sub readme {
     my ($text) = GWTest::slurp("$GWTest::ROOT/README.md")
         =~ /^```nginx\n(load_module.*?)^```$/ms or die "README.md\n";
 
+    $text .= "\npid  logs/nginx.pid;\n" if $text !~ /^pid /m;
     $text .= "\nevents {\n}\n" if $text !~ /^events \{/m;
+
+    $text =~ s/^http \{\n\K/    access_log  logs\/access.log;\n/m
+        if $text !~ /^ +access_log /m;
     $text =~ s/^http \{\n\K/    upstream orders { server 127.0.0.1:8081; }\n/m
-        if $text !~ /^ +upstream orders/m;
+        if $text !~ /^ +upstream orders /m;
 
     return $text;
 }

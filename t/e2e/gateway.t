@@ -74,7 +74,8 @@ sub ask {
 sub passports {
     my ($seen) = @_;
 
-    return grep { tr/a-z0-9/-/cr eq 'x-passport' } sort keys %{$seen->{headers}};
+    return grep { tr/a-z0-9/-/cr eq 'x-passport' }
+           sort keys %{$seen->{headers}};
 }
 
 
@@ -471,7 +472,7 @@ is_deeply([ event_problems($gw, $kafka) ], [],
 $gw->stop;
 
 is_deeply([ event_problems($gw, $kafka) ], [], 'and it stays so at the end');
-is_deeply([ $gw->trouble ], [], 'no alert in the error log');
+is_deeply([ trouble_in($gw) ], [], 'no alert in the error log');
 
 my $logs = $gw->error_log . $gw->access_log;
 

@@ -26,6 +26,13 @@ package GWE2E;
 #       the access log, one hash a line, as soon as it has $n lines: nginx
 #       writes them when the response is on its way
 #
+#   workers_of($gw, $n)
+#       the workers, as soon as there are $n: nginx starts one by one
+#
+#   trouble_in($gw)
+#       lines of the error log that no test expects, also of a sanitizer: it
+#       ends a worker by an exit code, not by a signal
+#
 #   event_problems($gw, $kafka)
 #       what is wrong with the events of all requests in the access log;
 #       nothing if each has its event in Kafka once, and both say the same.
@@ -41,7 +48,8 @@ use Time::HiRes qw(time);
 
 use GWTest;
 
-our @EXPORT = qw(at_once broker event_problems load requests_in);
+our @EXPORT = qw(at_once broker event_problems load requests_in
+                 trouble_in workers_of);
 
 my $LINE = qr{
     \A (?<address> \S+ ) [ ] \[ (?<time> [^\]]+ ) \] [ ]
@@ -166,6 +174,26 @@ sub requests_in {
     }, "$n lines in the access log");
 
     return map { $_ =~ $LINE ? { %+ } : die "access log: \"$_\"\n" } @lines;
+}
+
+
+sub workers_of {
+    my ($gw, $n) = @_;
+
+    my @workers;
+
+    wait_for(sub { (@workers = $gw->workers) == $n }, "$n workers", 60);
+
+    return @workers;
+}
+
+
+sub trouble_in {
+    my ($gw) = @_;
+
+    return $gw->trouble,
+           grep { /Sanitizer: |runtime error: |exited with code [1-9]/ }
+           split /\n/, $gw->error_log;
 }
 
 
