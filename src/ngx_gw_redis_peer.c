@@ -24,6 +24,7 @@ ngx_int_t
 ngx_gw_redis_peer_connect(ngx_gw_redis_t *rd)
 {
     ngx_int_t               rc;
+    ngx_log_t               quiet;
     ngx_addr_t             *addr;
     ngx_connection_t       *c;
     ngx_peer_connection_t   pc;
@@ -36,8 +37,13 @@ ngx_gw_redis_peer_connect(ngx_gw_redis_t *rd)
     pc.socklen = addr->socklen;
     pc.name = (ngx_str_t *) &rd->url->name;
     pc.get = ngx_event_get_peer;
-    pc.log = rd->log;
+    pc.log = &quiet;
     pc.log_error = NGX_ERROR_INFO;
+
+    /* each failure would be a line, while ours is one per interval */
+
+    quiet = *rd->log;
+    quiet.log_level = NGX_LOG_ALERT;
 
     rc = ngx_event_connect_peer(&pc);
 
@@ -45,7 +51,7 @@ ngx_gw_redis_peer_connect(ngx_gw_redis_t *rd)
     rd->connection = c;
 
     if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED) {
-        ngx_gw_redis_broken(rd, 0, "could not connect", NULL);
+        ngx_gw_redis_broken(rd, ngx_socket_errno, "could not connect", NULL);
         return NGX_ERROR;
     }
 

@@ -534,7 +534,9 @@ gw redis: 127.0.0.1:1 could not connect, 0 more failures before (111: Connection
 --- http_config: unix:$TEST_NGINX_SERVER_ROOT/none.sock timeout=10s
 --- answer: taken
 --- error_log
-could not connect, 0 more failures before
+could not connect, 0 more failures before (2: No such file or directory)
+--- no_error_log
+[crit]
 
 
 
