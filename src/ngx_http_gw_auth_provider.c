@@ -509,6 +509,7 @@ ngx_http_gw_auth_provider_init(ngx_conf_t *cf,
 {
     gw_str_t                      *a, *b;
     ngx_uint_t                     i, j;
+    const char                    *same;
     ngx_http_gw_auth_provider_t  **provider;
 
     provider = gamcf->providers.elts;
@@ -531,12 +532,23 @@ ngx_http_gw_auth_provider_init(ngx_conf_t *cf,
 
             if (a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0)
             {
-                ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                              "\"gw_auth_provider\" \"%V\" and \"%V\" have "
-                              "the same \"issuer\"",
-                              &provider[j]->name, &provider[i]->name);
-                return NGX_CONF_ERROR;
+                same = "\"issuer\"";
+
+            } else if (provider[i]->prefix.len
+                       && ngx_gw_str_equal(&provider[i]->prefix,
+                                           &provider[j]->prefix))
+            {
+                same = "prefix in \"subject\"";
+
+            } else {
+                continue;
             }
+
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"gw_auth_provider\" \"%V\" and \"%V\" have "
+                          "the same %s",
+                          &provider[j]->name, &provider[i]->name, same);
+            return NGX_CONF_ERROR;
         }
     }
 

@@ -1520,3 +1520,12 @@ gw_passport_key k $TEST_NGINX_KEYS/passport.pem;
 location / { proxy_pass http://127.0.0.1; gw_passport_jwks; }
 --- says
 "gw_passport_jwks" directive is not compatible with another handler of the location
+
+
+
+=== TEST 168: two providers with one prefix
+--- http_config
+gw_auth_provider accounts { issuer https://accounts.test; audience a; jwks file=$TEST_NGINX_KEYS/jwks.json; subject prefix=x:; }
+gw_auth_provider b { issuer https://b.test; audience a; jwks file=$TEST_NGINX_KEYS/jwks.json; subject prefix=x:; }
+--- says
+"gw_auth_provider" "accounts" and "b" have the same prefix in "subject"

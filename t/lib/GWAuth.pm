@@ -120,6 +120,10 @@ add_response_body_check(sub {
     my $log = slurp(server_root() . '/logs/error.log');
     my @found = grep { index($log, $_) >= 0 } keys %secrets;
 
+    # UBSan writes to stderr, which is error.log
+
+    push @found, $log =~ /(\S+: runtime error: .*)/g;
+
     Test::More::is(join(' ', @found), '',
                    $block->name . " - no credential in error.log (req $i)");
 });
