@@ -188,7 +188,21 @@ ngx_gw_redis_push(ngx_gw_redis_t *rd, ngx_gw_redis_op_t *op,
 void
 ngx_gw_redis_answer(ngx_gw_redis_t *rd, ngx_gw_reply_t *reply)
 {
+    ngx_uint_t          n;
     ngx_gw_redis_op_t  *op;
+
+    if (rd->up && rd->failures) {
+
+        /* PING alone is no proof: a command was answered */
+
+        if (ngx_gw_log_pass(&rd->log_back, &n)) {
+            ngx_log_error(NGX_LOG_NOTICE, rd->log, 0,
+                          "gw redis: %V is back after %ui failures",
+                          &rd->url->name, rd->failures);
+        }
+
+        rd->failures = 0;
+    }
 
     op = rd->waiters[rd->head & NGX_GW_REDIS_MASK];
     rd->head++;
@@ -221,11 +235,13 @@ ngx_gw_redis_answer(ngx_gw_redis_t *rd, ngx_gw_reply_t *reply)
 
 void
 ngx_gw_redis_broken(ngx_gw_redis_t *rd, ngx_err_t err, const char *what,
-    const char *detail)
+    const ngx_str_t *detail)
 {
     ngx_uint_t           n, head, tail;
     ngx_msec_t           delay;
     ngx_gw_redis_op_t   *op;
+
+    static const ngx_str_t  none = ngx_null_string;
 
     head = rd->head;
     tail = rd->tail;
@@ -241,36 +257,31 @@ ngx_gw_redis_broken(ngx_gw_redis_t *rd, ngx_err_t err, const char *what,
         return;
     }
 
-    if (!rd->up) {
-        rd->attempt++;
-    }
+    delay = NGX_GW_REDIS_BACKOFF
+            << ngx_min(rd->failures / rd->url->naddrs, 4);
+    delay = ngx_min(delay, 2000);
 
-    ngx_gw_redis_peer_close(rd);
-
-    rd->failures++;
-
-    if (rd->attempt % rd->url->naddrs) {
+    if (!rd->up && ++rd->attempt % rd->url->naddrs) {
 
         /* the name has another address, which is not known to be bad */
 
-        delay = 2;
-
-    } else {
-        delay = NGX_GW_REDIS_BACKOFF
-                << ngx_min((rd->failures - 1) / rd->url->naddrs, 4);
-        delay = ngx_min(delay, 2000);
+        delay = 4;
     }
+
+    rd->failures++;
+
+    ngx_gw_redis_peer_close(rd);
 
     rd->retry = ngx_current_msec + delay / 2 + ngx_random() % (delay / 2);
 
     if (ngx_gw_log_pass(&rd->log_failure, &n)) {
         ngx_log_error(NGX_LOG_ERR, rd->log, err,
-                      "gw redis: %V %s%s%s, %ui more failures before",
+                      "gw redis: %V %s%s%V, %ui more failures before",
                       &rd->url->name, what, detail ? ": " : "",
-                      detail ? detail : "", n);
+                      detail ? detail : &none, n);
     }
 
-    /* a handler may connect again, which starts behind "tail" */
+    /* no handler can connect again before this ends: "retry" is ahead */
 
     for ( /* void */ ; head != tail; head++) {
 

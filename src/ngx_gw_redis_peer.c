@@ -67,9 +67,11 @@ ngx_gw_redis_peer_connect(ngx_gw_redis_t *rd)
     if (ngx_gw_resp_create(&rd->resp) != NGX_OK
         || ngx_gw_redis_peer_hello(rd) != NGX_OK)
     {
-        ngx_gw_redis_broken(rd, 0, "could not connect", "out of memory");
+        ngx_gw_redis_broken(rd, 0, "could not connect, memory is short", NULL);
         return NGX_ERROR;
     }
+
+    rd->hello_left = rd->out.last - rd->out.pos;
 
     ngx_add_timer(&rd->timer, rd->stall);
 
@@ -131,13 +133,27 @@ ngx_gw_redis_peer_hello(ngx_gw_redis_t *rd)
 static void
 ngx_gw_redis_peer_hello_handler(ngx_gw_redis_op_t *op, ngx_gw_reply_t *reply)
 {
-    const char  *text;
+    u_char     *p;
+    ngx_str_t   reason;
 
-    text = reply ? ngx_gw_reply_error(reply) : NULL;
-
-    if (text) {
-        ngx_gw_redis_broken(op->redis, 0, op->data, text);
+    if (reply == NULL || ngx_gw_reply_error(reply) == NULL) {
+        return;
     }
+
+    reason = ngx_gw_reply_reason(reply);
+
+    if (op == &op->redis->hello[0]) {
+
+        /* AUTH: nothing but the code, whatever a proxy may repeat */
+
+        p = ngx_strlchr(reason.data, reason.data + reason.len, ' ');
+
+        if (p) {
+            reason.len = p - reason.data;
+        }
+    }
+
+    ngx_gw_redis_broken(op->redis, 0, op->data, &reason);
 }
 
 
@@ -157,14 +173,11 @@ ngx_gw_redis_peer_ping_handler(ngx_gw_redis_op_t *op, ngx_gw_reply_t *reply)
         return;
     }
 
-    if (rd->failures) {
-        ngx_log_error(NGX_LOG_NOTICE, rd->log, 0,
-                      "gw redis: %V is back after %ui failures",
-                      &rd->url->name, rd->failures);
-    }
-
     rd->up = 1;
-    rd->failures = 0;
+
+    /* commands were held back until it was known who and where we are */
+
+    ngx_post_event(&rd->flush, &ngx_posted_events);
 }
 
 
@@ -214,6 +227,7 @@ ngx_gw_redis_peer_write_handler(ngx_event_t *wev)
 void
 ngx_gw_redis_peer_flush_handler(ngx_event_t *ev)
 {
+    size_t              size;
     ssize_t             n;
     ngx_gw_redis_t     *rd;
     ngx_connection_t   *c;
@@ -227,9 +241,15 @@ ngx_gw_redis_peer_flush_handler(ngx_event_t *ev)
         return;
     }
 
-    while (b->pos < b->last) {
+    for ( ;; ) {
 
-        n = c->send(c, b->pos, b->last - b->pos);
+        size = rd->up ? (size_t) (b->last - b->pos) : rd->hello_left;
+
+        if (size == 0) {
+            break;
+        }
+
+        n = c->send(c, b->pos, size);
 
         if (n == NGX_AGAIN) {
             break;
@@ -241,6 +261,10 @@ ngx_gw_redis_peer_flush_handler(ngx_event_t *ev)
         }
 
         b->pos += n;
+
+        if (!rd->up) {
+            rd->hello_left -= n;
+        }
     }
 
     if (b->pos == b->last) {

@@ -52,6 +52,7 @@ struct ngx_gw_redis_s {
     ngx_uint_t                  tail;
 
     ngx_gw_redis_op_t           hello[3];
+    size_t                      hello_left;  /* bytes of it not yet sent */
     ngx_event_t                 flush;
     ngx_event_t                 timer;       /* to connect, then for a stall */
     ngx_msec_t                  stall;
@@ -60,6 +61,7 @@ struct ngx_gw_redis_s {
     ngx_uint_t                  failures;    /* in a row */
     ngx_msec_t                  retry;       /* not before, if failures */
 
+    ngx_gw_log_t                log_back;
     ngx_gw_log_t                log_failure;
     ngx_gw_log_t                log_busy;
 
@@ -79,7 +81,7 @@ ngx_int_t ngx_gw_redis_push(ngx_gw_redis_t *rd, ngx_gw_redis_op_t *op,
     ngx_uint_t argc, const ngx_str_t *argv);
 void ngx_gw_redis_answer(ngx_gw_redis_t *rd, ngx_gw_reply_t *reply);
 void ngx_gw_redis_broken(ngx_gw_redis_t *rd, ngx_err_t err,
-    const char *what, const char *detail);
+    const char *what, const ngx_str_t *detail);
 
 GW_HIDDEN_END
 

@@ -160,6 +160,43 @@ ngx_gw_reply_error(const ngx_gw_reply_t *reply)
 }
 
 
+ngx_str_t
+ngx_gw_reply_reason(const ngx_gw_reply_t *reply)
+{
+    u_char     ch;
+    size_t     len, max;
+    ngx_str_t  reason;
+
+    if (reply->type != REDIS_REPLY_ERROR) {
+        ngx_str_set(&reason, "something unexpected");
+        return reason;
+    }
+
+    max = ngx_min((size_t) reply->len, NGX_GW_RESP_REASON);
+
+    for (len = 0; len < max; len++) {
+
+        ch = (u_char) reply->str[len];
+
+        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+              || (ch >= '0' && ch <= '9')
+              || ch == ' ' || ch == '.' || ch == '-' || ch == '_'))
+        {
+            break;
+        }
+    }
+
+    while (len && reply->str[len - 1] == ' ') {
+        len--;
+    }
+
+    reason.len = len;
+    reason.data = (u_char *) reply->str;
+
+    return reason;
+}
+
+
 ngx_int_t
 ngx_gw_reply_integers(const ngx_gw_reply_t *reply, int64_t *v, ngx_uint_t n)
 {

@@ -17,7 +17,11 @@
  * more bytes are needed, NGX_ERROR if it is not the protocol of Redis or if a
  * reply exceeds NGX_GW_RESP_MAX bytes.
  *
- * ngx_gw_reply_error() gives the text of an error reply, NULL for others;
+ * ngx_gw_reply_error() gives the text of an error reply, NULL for others.
+ * Redis may repeat arguments of the command in it, passwords and keys, so for
+ * a log there is ngx_gw_reply_reason(): the text up to the first character
+ * that might begin a quotation, at most NGX_GW_RESP_REASON bytes.
+ *
  * ngx_gw_reply_integers() reads an array of exactly "n" integers: NGX_OK or
  * NGX_ERROR.
  */
@@ -29,7 +33,8 @@
 #include "ngx_gw.h"
 
 
-#define NGX_GW_RESP_MAX  (256 * 1024)
+#define NGX_GW_RESP_MAX     (256 * 1024)
+#define NGX_GW_RESP_REASON  128
 
 
 typedef struct redisReply  ngx_gw_reply_t;
@@ -62,6 +67,7 @@ ngx_int_t ngx_gw_resp_next(ngx_gw_resp_t *resp, ngx_gw_reply_t **reply);
 void ngx_gw_resp_free(ngx_gw_reply_t *reply);
 
 const char *ngx_gw_reply_error(const ngx_gw_reply_t *reply);
+ngx_str_t ngx_gw_reply_reason(const ngx_gw_reply_t *reply);
 ngx_int_t ngx_gw_reply_integers(const ngx_gw_reply_t *reply, int64_t *v,
     ngx_uint_t n);
 
