@@ -647,7 +647,9 @@ ngx_http_gw_auth_refuse(ngx_http_request_t *r, ngx_http_gw_auth_ctx_t *ctx,
 
     h = ctx->challenge;
 
-    if (h == NULL || h->hash == 0) {
+    /* a filter that finalizes the request clears the headers */
+
+    if (h == NULL || h->hash == 0 || r->filter_finalize) {
         h = ngx_http_gw_header_out(r, "WWW-Authenticate", &challenge);
         if (h == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;

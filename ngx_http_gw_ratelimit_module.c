@@ -11,16 +11,13 @@
 #include "ngx_gw_script.h"
 #include "ngx_http_gw_problem.h"
 #include "ngx_http_gw_ratelimit_conf.h"
+#include "ngx_http_gw_ratelimit_key.h"
 #include "ngx_http_gw_util.h"
 #include "ngx_http_gw_wait.h"
-
-#include <openssl/sha.h>
 
 #include "gw_scripts.h"
 
 
-#define NGX_HTTP_GW_RATELIMIT_KEY      64     /* longer ones are hashed */
-#define NGX_HTTP_GW_RATELIMIT_DIGEST   16     /* bytes of SHA-256 */
 #define NGX_HTTP_GW_RATELIMIT_RETRY    1      /* seconds, if Redis is away */
 
 #define NGX_HTTP_GW_RATELIMIT_NUMBERS  (1 + 3 * NGX_HTTP_GW_RATELIMIT_LIMITS)
@@ -84,9 +81,6 @@ static ngx_int_t ngx_http_gw_ratelimit_add(ngx_http_request_t *r,
 static ngx_int_t ngx_http_gw_ratelimit_find_tier(ngx_http_request_t *r,
     const ngx_http_gw_ratelimit_limit_t *limit,
     const ngx_http_gw_ratelimit_tier_t **tier);
-static ngx_int_t ngx_http_gw_ratelimit_bucket(ngx_http_request_t *r,
-    ngx_http_gw_ratelimit_check_t *check, ngx_str_t *key, ngx_str_t *bucket);
-static ngx_uint_t ngx_http_gw_ratelimit_plain(ngx_str_t *key);
 static ngx_int_t ngx_http_gw_ratelimit_ask(ngx_http_request_t *r,
     ngx_http_gw_ratelimit_ctx_t *ctx, ngx_str_t *buckets);
 static void ngx_http_gw_ratelimit_reply(ngx_gw_script_op_t *op,
@@ -237,6 +231,13 @@ ngx_http_gw_ratelimit_handler(ngx_http_request_t *r)
     grcf = ngx_http_get_module_loc_conf(r, ngx_http_gw_ratelimit_module);
 
     if (r != r->main || grcf->limits == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (r->filter_finalize) {
+
+        /* the error page of a filter: it is not waited for */
+
         return NGX_DECLINED;
     }
 
@@ -413,7 +414,14 @@ ngx_http_gw_ratelimit_add(ngx_http_request_t *r,
     check->limit = limit;
     check->tier = tier;
 
-    return ngx_http_gw_ratelimit_bucket(r, check, &key, bucket);
+    if (ngx_http_gw_ratelimit_key(r->pool, &limit->name, &tier->name, &key,
+                                  bucket)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -457,89 +465,6 @@ ngx_http_gw_ratelimit_find_tier(ngx_http_request_t *r,
     }
 
     return *tier ? NGX_OK : NGX_DECLINED;
-}
-
-
-/*
- * gw:{KEY}:LIMIT:TIER.  A key of other characters than the plain ones, or a
- * long one, is replaced by "#" and a digest: the braces stay ours, Redis
- * holds no secrets, and the memory of a bucket is bounded.
- */
-
-static ngx_int_t
-ngx_http_gw_ratelimit_bucket(ngx_http_request_t *r,
-    ngx_http_gw_ratelimit_check_t *check, ngx_str_t *key, ngx_str_t *bucket)
-{
-    u_char           *p;
-    size_t            len;
-    u_char            digest[SHA256_DIGEST_LENGTH];
-    const ngx_str_t  *limit, *tier;
-
-    limit = &check->limit->name;
-    tier = &check->tier->name;
-
-    len = sizeof("gw:{#}::") - 1 + NGX_HTTP_GW_RATELIMIT_KEY + limit->len
-          + tier->len;
-
-    p = ngx_pnalloc(r->pool, len);
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    bucket->data = p;
-
-    p = ngx_cpymem(p, "gw:{", 4);
-
-    if (ngx_http_gw_ratelimit_plain(key)) {
-        p = ngx_cpymem(p, key->data, key->len);
-
-    } else {
-        SHA256(key->data, key->len, digest);
-
-        *p++ = '#';
-        p = ngx_hex_dump(p, digest, NGX_HTTP_GW_RATELIMIT_DIGEST);
-    }
-
-    *p++ = '}';
-    *p++ = ':';
-    p = ngx_cpymem(p, limit->data, limit->len);
-
-    if (tier->len) {
-        *p++ = ':';
-        p = ngx_cpymem(p, tier->data, tier->len);
-    }
-
-    bucket->len = p - bucket->data;
-
-    return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_http_gw_ratelimit_plain(ngx_str_t *key)
-{
-    u_char      ch;
-    ngx_uint_t  i;
-
-    if (key->len > NGX_HTTP_GW_RATELIMIT_KEY) {
-        return 0;
-    }
-
-    for (i = 0; i < key->len; i++) {
-
-        ch = key->data[i];
-
-        if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
-            || (ch >= '0' && ch <= '9') || ch == '-' || ch == '_'
-            || ch == '.' || ch == ':' || ch == '@' || ch == '|')
-        {
-            continue;
-        }
-
-        return 0;
-    }
-
-    return 1;
 }
 
 
@@ -596,8 +521,8 @@ ngx_http_gw_ratelimit_ask(ngx_http_request_t *r,
 static void
 ngx_http_gw_ratelimit_reply(ngx_gw_script_op_t *op, ngx_gw_reply_t *reply)
 {
+    ngx_str_t                     reason;
     ngx_uint_t                    n;
-    const char                   *err;
     ngx_http_gw_ratelimit_ctx_t  *ctx = op->data;
 
     if (reply == NULL) {
@@ -608,12 +533,11 @@ ngx_http_gw_ratelimit_reply(ngx_gw_script_op_t *op, ngx_gw_reply_t *reply)
 
     } else if (ngx_gw_log_pass(&ctx->worker->log_reply, &n)) {
 
-        err = ngx_gw_reply_error(reply);
+        reason = ngx_gw_reply_reason(reply);
 
         ngx_log_error(NGX_LOG_ERR, ctx->wait.request->connection->log, 0,
-                      "gw ratelimit: Redis replied \"%s\", "
-                      "%ui more such replies before",
-                      err ? err : "something unexpected", n);
+                      "gw ratelimit: Redis replied \"%V\", "
+                      "%ui more such replies before", &reason, n);
     }
 
     ngx_http_gw_wait_wake(&ctx->wait);
@@ -991,6 +915,17 @@ static ngx_int_t
 ngx_http_gw_ratelimit_header_filter(ngx_http_request_t *r)
 {
     ngx_http_gw_ratelimit_ctx_t  *ctx;
+
+    ctx = ngx_http_gw_ratelimit_get_ctx(r);
+
+    if (ctx && ctx->retry_after
+        && r->headers_out.status != NGX_HTTP_TOO_MANY_REQUESTS
+        && r->headers_out.status != NGX_HTTP_SERVICE_UNAVAILABLE)
+    {
+        /* a page of the user with another status */
+
+        ctx->retry_after->hash = 0;
+    }
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_gw_ratelimit_module);
 

@@ -293,11 +293,11 @@ ngx_gw_kafka_poll(ngx_gw_kafka_t *k, ngx_gw_kafka_producer_t *p)
 {
     int  n;
 
-    /* callbacks may set "fatal", and take from the budget */
+    /* callbacks may set "fatal", and take each message from the budget */
 
     do {
         n = rd_kafka_poll(p->rk, 0);
-        k->budget -= n;
+        k->budget--;
 
     } while (n > 0 && k->budget > 0 && !(k->fatal && p == &k->current));
 }

@@ -409,3 +409,44 @@ KEYS gw:{subrequest}:* => gw:\{subrequest\}:calls
 1 \[/sub.txt 200\]
 --- redis
 KEYS gw:{mirror}:* => gw:\{mirror\}:calls
+
+
+
+=== TEST 18: the error page of a filter is not limited, nor cut off
+--- config
+    location = /t.txt {
+        gw_ratelimit  calls key=filter rate=1r/d burst=5;
+        error_page    412 = /page.txt;
+    }
+
+    location = /page.txt {
+        gw_ratelimit  pages key=filter rate=1r/d burst=5;
+    }
+--- request
+GET /t.txt
+--- more_headers
+If-Match: "nope"
+--- error_code: 412
+--- response_body_like: 412 Precondition Failed
+--- redis
+EXISTS gw:{filter}:calls => 1
+EXISTS gw:{filter}:pages => 0
+
+
+
+=== TEST 19: a page with another status has no Retry-After
+--- config
+    location = /t.txt {
+        gw_ratelimit  calls key=other_status rate=1r/d burst=1;
+        error_page    429 =200 /page.txt;
+    }
+
+    location = /page.txt { }
+--- request eval
+["GET /t.txt", "GET /t.txt"]
+--- error_code eval
+[200, 200]
+--- response_body eval
+["hello\n", "page\n"]
+--- response_headers eval
+["!Retry-After", "!Retry-After"]

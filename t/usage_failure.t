@@ -244,6 +244,6 @@ id~-1$ api=after
 --- kafka eval
 [map { "wait q$_" } 1 .. 10]
 --- events eval
-join "\n", map { "api=q$_" } 1 .. 10
+CORE::join "\n", map { "api=q$_" } 1 .. 10
 --- log_lines
 0 events dropped

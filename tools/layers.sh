@@ -37,7 +37,7 @@ ngx_http_gw_problem    ngx_http_gw_util
 
 libraries='
 openssl     gw_key gw_jwk gw_jwks gw_passport
-openssl     ngx_http_gw_auth_module ngx_http_gw_ratelimit_module
+openssl     ngx_http_gw_auth_module ngx_http_gw_ratelimit_key
 jansson     gw_json gw_jwk gw_jwks gw_jwt
 hiredis     ngx_gw_resp
 librdkafka  ngx_gw_kafka ngx_gw_kafka_conf ngx_gw_kafka_producer
