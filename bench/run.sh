@@ -41,7 +41,7 @@ END
 }
 
 root=$(cd "$(dirname "$0")/.." && pwd)
-build=${BUILD:-$root/build}
+build=$(cd "$root" && realpath -m "${BUILD:-build}")
 out=$build/bench
 
 PATH=$PATH:/usr/sbin
