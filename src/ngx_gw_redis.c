@@ -237,7 +237,7 @@ void
 ngx_gw_redis_broken(ngx_gw_redis_t *rd, ngx_err_t err, const char *what,
     const ngx_str_t *detail)
 {
-    ngx_uint_t           n, head, tail;
+    ngx_uint_t           n, head, tail, next;
     ngx_msec_t           delay;
     ngx_gw_redis_op_t   *op;
 
@@ -261,7 +261,9 @@ ngx_gw_redis_broken(ngx_gw_redis_t *rd, ngx_err_t err, const char *what,
             << ngx_min(rd->failures / rd->url->naddrs, 4);
     delay = ngx_min(delay, 2000);
 
-    if (!rd->up && ++rd->attempt % rd->url->naddrs) {
+    next = (!rd->up && ++rd->attempt % rd->url->naddrs);
+
+    if (next) {
 
         /* the name has another address, which is not known to be bad */
 
@@ -274,7 +276,12 @@ ngx_gw_redis_broken(ngx_gw_redis_t *rd, ngx_err_t err, const char *what,
 
     rd->retry = ngx_current_msec + delay / 2 + ngx_random() % (delay / 2);
 
-    if (ngx_gw_log_pass(&rd->log_failure, &n)) {
+    if (next) {
+        ngx_log_error(NGX_LOG_INFO, rd->log, err,
+                      "gw redis: an address of %V %s, the next one is tried",
+                      &rd->url->name, what);
+
+    } else if (ngx_gw_log_pass(&rd->log_failure, &n)) {
         ngx_log_error(NGX_LOG_ERR, rd->log, err,
                       "gw redis: %V %s%s%V, %ui more failures before",
                       &rd->url->name, what, detail ? ": " : "",
