@@ -20,25 +20,46 @@ set -eu
 
 files='
 gw_key          gw_alg
+gw_claim        gw_json
+gw_identity     gw_revoke gw_sha256
+gw_introspect   gw_json gw_jwt
 gw_jwk          gw_alg gw_b64 gw_json gw_key
 gw_jwks         gw_alg gw_json gw_jwk gw_key
-gw_jwt          gw_alg gw_b64 gw_json gw_jwks gw_key
-gw_passport     gw_alg gw_b64 gw_json gw_jwk gw_key
+gw_jwt          gw_alg gw_b64 gw_claim gw_json gw_jwks gw_key
+gw_passport     gw_b64 gw_json gw_signer
+gw_revoke       gw_sha256
+gw_signer       gw_b64 gw_json
 gw_usage        gw_json
 
+ngx_gw_cache        ngx_gw_zone
+ngx_gw_keys         ngx_gw_keys_shared ngx_gw_zone
+ngx_gw_keys_shared  ngx_gw_keys ngx_gw_zone
+ngx_gw_revocations       ngx_gw_redis ngx_gw_revocations_poll ngx_gw_zone
+ngx_gw_revocations_page  ngx_gw_resp
+ngx_gw_revocations_poll  ngx_gw_redis ngx_gw_resp ngx_gw_revocations
+ngx_gw_revocations_poll  ngx_gw_revocations_page ngx_gw_zone
 ngx_gw_redis        ngx_gw_redis_peer ngx_gw_redis_url ngx_gw_resp
 ngx_gw_redis_peer   ngx_gw_redis ngx_gw_redis_url ngx_gw_resp
 ngx_gw_script       ngx_gw_redis ngx_gw_resp
 ngx_gw_kafka        ngx_gw_kafka_conf ngx_gw_kafka_producer
 ngx_gw_kafka_producer    ngx_gw_kafka_conf
 
+ngx_http_gw_auth_credential      ngx_http_gw_util
+ngx_http_gw_auth_credential_cut  ngx_http_gw_util
+ngx_http_gw_auth_decide          ngx_http_gw_problem ngx_http_gw_wait
+ngx_http_gw_auth_provider        ngx_http_gw_fetch
+ngx_http_gw_fetch      ngx_http_gw_fetch_request
+ngx_http_gw_fetch_request  ngx_http_gw_fetch
+ngx_http_gw_auth_refuse          ngx_http_gw_util
+ngx_http_gw_metrics    ngx_http_gw_util
 ngx_http_gw_problem    ngx_http_gw_util
 '
 
 libraries='
-openssl     gw_key gw_jwk gw_jwks gw_passport
-openssl     ngx_http_gw_auth_module ngx_http_gw_ratelimit_key
-jansson     gw_json gw_jwk gw_jwks gw_jwt
+openssl     gw_key gw_jwk gw_jwks gw_sha256 gw_signer
+openssl     ngx_http_gw_auth_identify ngx_http_gw_auth_passport
+openssl     ngx_http_gw_ratelimit_key
+jansson     gw_claim gw_json gw_introspect gw_jwk gw_jwks gw_jwt
 hiredis     ngx_gw_resp
 librdkafka  ngx_gw_kafka ngx_gw_kafka_conf ngx_gw_kafka_producer
 '

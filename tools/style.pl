@@ -515,9 +515,9 @@ sub check_mutable {
 
         my ($left) = $text =~ /\A([^=;]*)/;
 
-        # what has parentheses is a function, unless it is a pointer to one
+        # what has parentheses is a function, unless they begin a pointer
 
-        next if $left =~ /\(/ && $left !~ /\(\s*\*/;
+        next if $left =~ /\A[^(]*\((?!\s*\*)/;
 
         report($top->{first}, 'mutable', $text =~ s/\s+/ /gr)
             if !is_const($text);
