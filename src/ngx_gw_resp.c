@@ -217,3 +217,37 @@ ngx_gw_reply_integers(const ngx_gw_reply_t *reply, int64_t *v, ngx_uint_t n)
 
     return NGX_OK;
 }
+
+
+ngx_int_t
+ngx_gw_reply_count(const ngx_gw_reply_t *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        return NGX_ERROR;
+    }
+
+    return (ngx_int_t) reply->elements;
+}
+
+
+const ngx_gw_reply_t *
+ngx_gw_reply_item(const ngx_gw_reply_t *reply, ngx_uint_t i)
+{
+    return reply->element[i];
+}
+
+
+ngx_int_t
+ngx_gw_reply_text(const ngx_gw_reply_t *reply, ngx_str_t *text)
+{
+    if (reply->type != REDIS_REPLY_STRING
+        && reply->type != REDIS_REPLY_STATUS)
+    {
+        return NGX_ERROR;
+    }
+
+    text->len = reply->len;
+    text->data = (u_char *) reply->str;
+
+    return NGX_OK;
+}

@@ -24,6 +24,12 @@
  *
  * ngx_gw_reply_integers() reads an array of exactly "n" integers: NGX_OK or
  * NGX_ERROR.
+ *
+ * ngx_gw_reply_count() is the number of items of an array, NGX_ERROR for
+ * anything else, the nil array included.  ngx_gw_reply_item() is one of them,
+ * 0 <= "i" < count; it may be an array itself, and lives with the reply.
+ * ngx_gw_reply_text() points at a string, which may hold any byte: NGX_OK, or
+ * NGX_ERROR for anything else, nil included; the reply has to stay.
  */
 
 #ifndef _NGX_GW_RESP_H_INCLUDED_
@@ -70,6 +76,11 @@ const char *ngx_gw_reply_error(const ngx_gw_reply_t *reply);
 ngx_str_t ngx_gw_reply_reason(const ngx_gw_reply_t *reply);
 ngx_int_t ngx_gw_reply_integers(const ngx_gw_reply_t *reply, int64_t *v,
     ngx_uint_t n);
+
+ngx_int_t ngx_gw_reply_count(const ngx_gw_reply_t *reply);
+const ngx_gw_reply_t *ngx_gw_reply_item(const ngx_gw_reply_t *reply,
+    ngx_uint_t i);
+ngx_int_t ngx_gw_reply_text(const ngx_gw_reply_t *reply, ngx_str_t *text);
 
 GW_HIDDEN_END
 
