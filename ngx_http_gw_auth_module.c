@@ -8,86 +8,47 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "gw_b64.h"
-#include "gw_jwt.h"
-#include "gw_passport.h"
+#include "gw_claim.h"
+#include "gw_json.h"
 #include "ngx_http_gw_auth_conf.h"
+#include "ngx_http_gw_auth_decide.h"
+#include "ngx_http_gw_auth_keyring.h"
+#include "ngx_http_gw_auth_passport.h"
+#include "ngx_http_gw_auth_provider.h"
+#include "ngx_http_gw_auth_refuse.h"
+#include "ngx_http_gw_auth_state.h"
+#include "ngx_http_gw_auth_worker.h"
+#include "ngx_http_gw_metrics.h"
 #include "ngx_http_gw_problem.h"
 #include "ngx_http_gw_util.h"
-
-#include <openssl/rand.h>
-
-
-#define NGX_HTTP_GW_AUTH_REALM       "Bearer realm=\"gateway\""
-
-#define NGX_HTTP_GW_AUTH_TIER        64       /* bytes, of the claims used */
-#define NGX_HTTP_GW_AUTH_SCOPE       1024
-#define NGX_HTTP_GW_AUTH_CLIENT      255
-#define NGX_HTTP_GW_AUTH_ID          16       /* random bytes of a "jti" */
 
 
 typedef enum {
     NGX_HTTP_GW_AUTH_SUBJECT = 0,
-    NGX_HTTP_GW_AUTH_TIER_OF,
-    NGX_HTTP_GW_AUTH_SCOPE_OF,
-    NGX_HTTP_GW_AUTH_CLIENT_OF
+    NGX_HTTP_GW_AUTH_TIER,
+    NGX_HTTP_GW_AUTH_SCOPE,
+    NGX_HTTP_GW_AUTH_CLIENT
 } ngx_http_gw_auth_field_e;
 
 
-/* who calls; only set after everything was checked */
-
-typedef struct {
-    const ngx_http_gw_auth_provider_t  *provider;
-    ngx_str_t                           subject;
-    ngx_str_t                           tier;
-    ngx_str_t                           scope;
-    ngx_str_t                           client;
-    time_t                              ends;      /* "exp" */
-    time_t                              expires;   /* leeway included */
-} ngx_http_gw_auth_identity_t;
-
-
-typedef struct {
-    gw_jwt_t                      jwt;
-    ngx_http_gw_auth_identity_t   identity;      /* provider NULL: nobody */
-    ngx_str_t                     credential;
-    ngx_str_t                     passport;      /* in the request now */
-    const char                   *status;        /* NULL: auth was off */
-    ngx_table_elt_t              *challenge;
-    ngx_http_gw_problem_t         problem;
-
-    unsigned                      looked:1;      /* for a credential */
-} ngx_http_gw_auth_ctx_t;
-
-
 static ngx_int_t ngx_http_gw_auth_post_read_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_gw_auth_hide(ngx_http_request_t *r);
+static void ngx_http_gw_auth_hide_handler(void *data);
 static ngx_int_t ngx_http_gw_auth_preaccess_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_gw_auth_strip(ngx_http_request_t *r);
 static ngx_int_t ngx_http_gw_auth_access_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_gw_auth_precontent_handler(ngx_http_request_t *r);
+static ngx_http_gw_auth_ctx_t *ngx_http_gw_auth_create_ctx(
+    ngx_http_request_t *r);
 static ngx_http_gw_auth_ctx_t *ngx_http_gw_auth_get_ctx(
     ngx_http_request_t *r);
 static void ngx_http_gw_auth_cleanup(void *data);
-static void ngx_http_gw_auth_look(ngx_http_request_t *r,
-    ngx_http_gw_auth_ctx_t *ctx);
-static ngx_uint_t ngx_http_gw_auth_admits(const ngx_http_gw_auth_list_t *list,
-    const ngx_http_gw_auth_ctx_t *ctx);
-static gw_jwt_status_e ngx_http_gw_auth_verify(ngx_http_request_t *r,
-    ngx_http_gw_auth_ctx_t *ctx, const ngx_http_gw_auth_list_t *list);
-static const ngx_http_gw_auth_provider_t *ngx_http_gw_auth_choose(
-    const ngx_http_gw_auth_list_t *list, const gw_jwt_t *jwt);
-static gw_jwt_status_e ngx_http_gw_auth_identify(ngx_http_request_t *r,
-    ngx_http_gw_auth_ctx_t *ctx, const ngx_http_gw_auth_provider_t *provider);
-static gw_jwt_status_e ngx_http_gw_auth_claim(ngx_http_request_t *r,
-    const gw_jwt_t *jwt, const char *name, size_t max, ngx_str_t *text);
-static ngx_int_t ngx_http_gw_auth_refuse(ngx_http_request_t *r,
-    ngx_http_gw_auth_ctx_t *ctx, const char *status);
+static ngx_int_t ngx_http_gw_auth_look(ngx_http_gw_auth_ctx_t *ctx,
+    const ngx_http_gw_auth_conf_t *gacf);
+static ngx_int_t ngx_http_gw_auth_finish(ngx_http_gw_auth_ctx_t *ctx,
+    const ngx_http_gw_auth_conf_t *gacf, ngx_uint_t reason);
 static ngx_int_t ngx_http_gw_auth_add_passport(ngx_http_request_t *r,
-    ngx_http_gw_auth_ctx_t *ctx,
-    const ngx_http_gw_auth_passport_t *passport);
-static ngx_int_t ngx_http_gw_auth_sign(ngx_http_request_t *r,
-    const ngx_http_gw_auth_identity_t *identity,
-    const ngx_http_gw_auth_passport_t *passport, ngx_str_t *token);
-static void ngx_http_gw_auth_slice(gw_str_t *dst, const ngx_str_t *src);
+    ngx_http_gw_auth_ctx_t *ctx, const ngx_http_gw_auth_conf_t *gacf);
 static ngx_int_t ngx_http_gw_auth_jwks_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_gw_auth_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_gw_auth_body_filter(ngx_http_request_t *r,
@@ -97,6 +58,8 @@ static ngx_int_t ngx_http_gw_auth_identity_variable(ngx_http_request_t *r,
 static ngx_int_t ngx_http_gw_auth_claim_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_gw_auth_degraded_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_gw_auth_metrics_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_gw_auth_passport_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
@@ -110,6 +73,8 @@ static ngx_int_t ngx_http_gw_auth_add_variables(ngx_conf_t *cf);
 static char *ngx_http_gw_auth_passport_jwks(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static ngx_int_t ngx_http_gw_auth_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_gw_auth_init_process(ngx_cycle_t *cycle);
+static void ngx_http_gw_auth_exit_process(ngx_cycle_t *cycle);
 
 
 static ngx_command_t  ngx_http_gw_auth_commands[] = {
@@ -121,6 +86,20 @@ static ngx_command_t  ngx_http_gw_auth_commands[] = {
       0,
       NULL },
 
+    { ngx_string("gw_auth_fallback"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_gw_auth_conf_t, fallback),
+      NULL },
+
+    { ngx_string("gw_auth_forward"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_gw_auth_conf_t, forward),
+      NULL },
+
     { ngx_string("gw_auth_provider"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
       ngx_http_gw_auth_provider,
@@ -128,9 +107,58 @@ static ngx_command_t  ngx_http_gw_auth_commands[] = {
       0,
       NULL },
 
+    { ngx_string("gw_auth_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_gw_auth_conf_redis,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("gw_auth_require"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_gw_auth_conf_require,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("gw_auth_revocations"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_gw_auth_conf_revocations,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("gw_auth_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_gw_auth_conf_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("gw_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_gw_metrics,
+      0,
+      0,
+      NULL },
+
     { ngx_string("gw_passport"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
       ngx_http_gw_auth_conf_passport,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("gw_passport_claim"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_gw_auth_conf_claim,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("gw_passport_header"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_gw_auth_conf_header,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -143,7 +171,7 @@ static ngx_command_t  ngx_http_gw_auth_commands[] = {
       NULL },
 
     { ngx_string("gw_passport_key"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE23,
       ngx_http_gw_auth_conf_key,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
@@ -175,10 +203,10 @@ ngx_module_t  ngx_http_gw_auth_module = {
     NGX_HTTP_MODULE,                    /* module type */
     NULL,                               /* init master */
     NULL,                               /* init module */
-    NULL,                               /* init process */
+    ngx_http_gw_auth_init_process,      /* init process */
     NULL,                               /* init thread */
     NULL,                               /* exit thread */
-    NULL,                               /* exit process */
+    ngx_http_gw_auth_exit_process,      /* exit process */
     NULL,                               /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -188,6 +216,9 @@ static ngx_http_variable_t  ngx_http_gw_auth_vars[] = {
 
     { ngx_string("gw_auth_degraded"), NULL,
       ngx_http_gw_auth_degraded_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("gw_auth_metrics"), NULL,
+      ngx_http_gw_auth_metrics_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("gw_auth_provider"), NULL,
       ngx_http_gw_auth_provider_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -200,14 +231,14 @@ static ngx_http_variable_t  ngx_http_gw_auth_vars[] = {
       NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_PREFIX, 0 },
 
     { ngx_string("gw_client"), NULL,
-      ngx_http_gw_auth_identity_variable, NGX_HTTP_GW_AUTH_CLIENT_OF,
+      ngx_http_gw_auth_identity_variable, NGX_HTTP_GW_AUTH_CLIENT,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("gw_passport"), NULL,
       ngx_http_gw_auth_passport_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("gw_scope"), NULL,
-      ngx_http_gw_auth_identity_variable, NGX_HTTP_GW_AUTH_SCOPE_OF,
+      ngx_http_gw_auth_identity_variable, NGX_HTTP_GW_AUTH_SCOPE,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("gw_subject"), NULL,
@@ -215,18 +246,17 @@ static ngx_http_variable_t  ngx_http_gw_auth_vars[] = {
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("gw_tier"), NULL,
-      ngx_http_gw_auth_identity_variable, NGX_HTTP_GW_AUTH_TIER_OF,
+      ngx_http_gw_auth_identity_variable, NGX_HTTP_GW_AUTH_TIER,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
 };
 
 
-static ngx_str_t  ngx_http_gw_auth_x_passport = ngx_string("X-Passport");
-static ngx_str_t  ngx_http_gw_auth_x_passport_lowcase =
-    ngx_string("x-passport");
-static ngx_str_t  ngx_http_gw_auth_authorization =
-    ngx_string("authorization");
+static ngx_http_gw_auth_header_t  ngx_http_gw_auth_x_passport = {
+    ngx_string("X-Passport"),
+    ngx_string("x-passport")
+};
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
@@ -240,7 +270,7 @@ ngx_http_gw_auth_post_read_handler(ngx_http_request_t *r)
 {
     ngx_int_t  n;
 
-    n = ngx_http_gw_header_unlink(r, &ngx_http_gw_auth_x_passport_lowcase);
+    n = ngx_http_gw_auth_strip(r);
 
     if (n == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -248,11 +278,88 @@ ngx_http_gw_auth_post_read_handler(ngx_http_request_t *r)
 
     if (n) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "gw auth: client sent %i X-Passport headers, removed",
-                      n);
+                      "gw auth: client sent %i headers that carry passports, "
+                      "removed", n);
+    }
+
+    if (r == r->main && r->args.len && ngx_http_gw_auth_hide(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return NGX_DECLINED;
+}
+
+
+/*
+ * Logs have the request line, and may have $args: also of a request that ends
+ * before or while it is authenticated.
+ */
+
+static ngx_int_t
+ngx_http_gw_auth_hide(ngx_http_request_t *r)
+{
+    ngx_uint_t                      i, j, n;
+    ngx_http_cleanup_t             *cln;
+    ngx_http_gw_auth_source_t      *source;
+    ngx_http_gw_auth_provider_t   **provider;
+    ngx_http_gw_auth_main_conf_t   *gamcf;
+
+    gamcf = ngx_http_get_module_main_conf(r, ngx_http_gw_auth_module);
+
+    n = 0;
+    provider = gamcf->providers.elts;
+
+    for (i = 0; i < gamcf->providers.nelts; i++) {
+        source = provider[i]->sources.elts;
+
+        for (j = 0; j < provider[i]->sources.nelts; j++) {
+            if (source[j].place == NGX_HTTP_GW_AUTH_QUERY) {
+                ngx_http_gw_auth_credential_mask(r, &source[j]);
+                n++;
+            }
+        }
+    }
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_gw_auth_hide_handler;
+    cln->data = r;
+
+    return NGX_OK;
+}
+
+
+/* before the log phase; no upstream is left that could need it */
+
+static void
+ngx_http_gw_auth_hide_handler(void *data)
+{
+    ngx_http_request_t *r = data;
+
+    ngx_uint_t                      i, j;
+    ngx_http_gw_auth_source_t      *source;
+    ngx_http_gw_auth_provider_t   **provider;
+    ngx_http_gw_auth_main_conf_t   *gamcf;
+
+    gamcf = ngx_http_get_module_main_conf(r, ngx_http_gw_auth_module);
+    provider = gamcf->providers.elts;
+
+    for (i = 0; i < gamcf->providers.nelts; i++) {
+        source = provider[i]->sources.elts;
+
+        for (j = 0; j < provider[i]->sources.nelts; j++) {
+            if (source[j].place == NGX_HTTP_GW_AUTH_QUERY) {
+                (void) ngx_http_gw_auth_credential_remove(r, &source[j]);
+            }
+        }
+    }
 }
 
 
@@ -271,9 +378,7 @@ ngx_http_gw_auth_preaccess_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (ngx_http_gw_header_unlink(r, &ngx_http_gw_auth_x_passport_lowcase)
-        == NGX_ERROR)
-    {
+    if (ngx_http_gw_auth_strip(r) == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -288,9 +393,37 @@ ngx_http_gw_auth_preaccess_handler(ngx_http_request_t *r)
 
 
 static ngx_int_t
+ngx_http_gw_auth_strip(ngx_http_request_t *r)
+{
+    ngx_int_t                      n, rc;
+    ngx_uint_t                     i;
+    ngx_http_gw_auth_header_t     *h;
+    ngx_http_gw_auth_main_conf_t  *gamcf;
+
+    gamcf = ngx_http_get_module_main_conf(r, ngx_http_gw_auth_module);
+
+    h = gamcf->headers.elts;
+    n = 0;
+
+    for (i = 0; i < gamcf->headers.nelts; i++) {
+
+        rc = ngx_http_gw_header_unlink(r, &h[i].lowcase);
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        n += rc;
+    }
+
+    return n;
+}
+
+
+static ngx_int_t
 ngx_http_gw_auth_access_handler(ngx_http_request_t *r)
 {
-    gw_jwt_status_e                 status;
+    ngx_int_t                       rc;
     ngx_http_gw_auth_ctx_t         *ctx;
     const ngx_http_gw_auth_conf_t  *gacf;
 
@@ -303,39 +436,57 @@ ngx_http_gw_auth_access_handler(ngx_http_request_t *r)
     ctx = ngx_http_gw_auth_get_ctx(r);
 
     if (ctx == NULL) {
-        ctx = ngx_http_gw_state_create(r, &ngx_http_gw_auth_module,
-                                       sizeof(ngx_http_gw_auth_ctx_t),
-                                       ngx_http_gw_auth_cleanup);
+        ctx = ngx_http_gw_auth_create_ctx(r);
         if (ctx == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }
 
-    ngx_http_gw_auth_look(r, ctx);
-
-    if (ctx->credential.data == NULL) {
-
-        if (gacf->auth->optional) {
-            ctx->status = "missing";
-            return NGX_DECLINED;
-        }
-
-        return ngx_http_gw_auth_refuse(r, ctx, "missing");
+    if (ctx->pending && ctx->wait.waiting) {
+        /* woken by something else than the answer */
+        return NGX_AGAIN;
     }
 
-    if (!ngx_http_gw_auth_admits(gacf->auth, ctx)) {
+    if (!ctx->pending) {
 
-        status = ngx_http_gw_auth_verify(r, ctx, gacf->auth);
+        rc = ngx_http_gw_auth_look(ctx, gacf);
 
-        if (status != GW_JWT_OK) {
-            return ngx_http_gw_auth_refuse(r, ctx,
-                                           gw_jwt_status_name(status));
+        if (rc != NGX_OK) {
+            return rc;
         }
     }
 
-    ctx->status = "ok";
+    /* an answer may be there before it is waited for */
 
-    return NGX_OK;
+    do {
+        rc = ngx_http_gw_auth_decide(ctx, gacf);
+    } while (rc == NGX_AGAIN && ctx->wait.done);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc == NGX_AGAIN && !r->filter_finalize) {
+
+        rc = ngx_http_gw_wait_park(&ctx->wait);
+
+        if (rc != NGX_AGAIN) {
+            ngx_http_gw_auth_forget(ctx);
+        }
+
+        return rc;
+    }
+
+    if (rc == NGX_AGAIN) {
+
+        /* the error page of a filter can't wait */
+
+        ngx_http_gw_auth_forget(ctx);
+        ctx->identified = 0;
+        rc = GW_JWT_UNAVAILABLE;
+    }
+
+    return ngx_http_gw_auth_finish(ctx, gacf, rc);
 }
 
 
@@ -362,28 +513,50 @@ ngx_http_gw_auth_precontent_handler(ngx_http_request_t *r)
     {
         /* not redirected since: somebody else let it in ("satisfy any") */
 
-        ctx->challenge->hash = 0;
+        ngx_http_gw_auth_refuse_withdraw(ctx);
     }
 
     ctx->problem.status = 0;
 
     gacf = ngx_http_get_module_loc_conf(r, ngx_http_gw_auth_module);
 
-    if (gacf->auth == NULL || ctx->credential.data == NULL) {
+    if (gacf->auth == NULL || ctx->source == NULL) {
         return NGX_DECLINED;
     }
 
-    if (ngx_http_gw_header_unlink(r, &ngx_http_gw_auth_authorization)
-        == NGX_ERROR)
+    if (!gacf->forward
+        && ngx_http_gw_auth_credential_remove(r, ctx->source) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (gacf->passport == NULL || ctx->identity.provider == NULL) {
+    if (gacf->passport == NULL || !ctx->identified
+        || ctx->reason != GW_JWT_OK)
+    {
         return NGX_DECLINED;
     }
 
-    return ngx_http_gw_auth_add_passport(r, ctx, gacf->passport);
+    return ngx_http_gw_auth_add_passport(r, ctx, gacf);
+}
+
+
+static ngx_http_gw_auth_ctx_t *
+ngx_http_gw_auth_create_ctx(ngx_http_request_t *r)
+{
+    ngx_http_gw_auth_ctx_t  *ctx;
+
+    ctx = ngx_http_gw_state_create(r, &ngx_http_gw_auth_module,
+                                   sizeof(ngx_http_gw_auth_ctx_t),
+                                   ngx_http_gw_auth_cleanup);
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    ctx->request = r;
+    ctx->gamcf = ngx_http_get_module_main_conf(r, ngx_http_gw_auth_module);
+    ctx->reason = NGX_HTTP_GW_AUTH_NOBODY;
+
+    return ctx;
 }
 
 
@@ -400,297 +573,137 @@ ngx_http_gw_auth_cleanup(void *data)
 {
     ngx_http_gw_auth_ctx_t  *ctx = data;
 
-    gw_jwt_free(&ctx->jwt);
-}
-
-
-/* the bearer token, once: the header is unlinked before a second pass */
-
-static void
-ngx_http_gw_auth_look(ngx_http_request_t *r, ngx_http_gw_auth_ctx_t *ctx)
-{
-    u_char           *p, *last;
-    ngx_table_elt_t  *h;
-
-    if (ctx->looked) {
-        return;
-    }
-
-    ctx->looked = 1;
-
-    h = r->headers_in.authorization;
-
-    if (h == NULL || h->value.len < 6
-        || ngx_strncasecmp(h->value.data, (u_char *) "Bearer", 6) != 0)
-    {
-        return;
-    }
-
-    p = h->value.data + 6;
-    last = h->value.data + h->value.len;
-
-    if (p < last && *p != ' ' && *p != '\t') {
-        /* another scheme */
-        return;
-    }
-
-    /* a tab is refused with the token, upstreams might take it for a blank */
-
-    while (p < last && *p == ' ') {
-        p++;
-    }
-
-    ctx->credential.data = p;
-    ctx->credential.len = last - p;
-}
-
-
-static ngx_uint_t
-ngx_http_gw_auth_admits(const ngx_http_gw_auth_list_t *list,
-    const ngx_http_gw_auth_ctx_t *ctx)
-{
-    ngx_uint_t                           i;
-    const ngx_http_gw_auth_provider_t  **provider;
-
-    if (ctx->identity.provider == NULL
-        || ctx->identity.expires <= ngx_time())
-    {
-        return 0;
-    }
-
-    provider = list->providers.elts;
-
-    for (i = 0; i < list->providers.nelts; i++) {
-        if (provider[i] == ctx->identity.provider) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static gw_jwt_status_e
-ngx_http_gw_auth_verify(ngx_http_request_t *r, ngx_http_gw_auth_ctx_t *ctx,
-    const ngx_http_gw_auth_list_t *list)
-{
-    gw_jwt_status_e                     status;
-    const ngx_http_gw_auth_provider_t  *provider;
-
-    ngx_memzero(&ctx->identity, sizeof(ngx_http_gw_auth_identity_t));
+    ngx_http_gw_auth_forget(ctx);
 
     gw_jwt_free(&ctx->jwt);
-
-    status = gw_jwt_parse(&ctx->jwt, (const char *) ctx->credential.data,
-                          ctx->credential.len);
-    if (status != GW_JWT_OK) {
-        return status;
-    }
-
-    provider = ngx_http_gw_auth_choose(list, &ctx->jwt);
-    if (provider == NULL) {
-        return GW_JWT_WRONG_ISSUER;
-    }
-
-    status = gw_jwt_verify(&ctx->jwt, provider->jwks, provider->algs);
-    if (status != GW_JWT_OK) {
-        return status;
-    }
-
-    status = gw_jwt_check(&ctx->jwt, &provider->rules, ngx_time());
-    if (status != GW_JWT_OK) {
-        return status;
-    }
-
-    return ngx_http_gw_auth_identify(r, ctx, provider);
+    gw_json_free(ctx->claims);
 }
 
 
-static const ngx_http_gw_auth_provider_t *
-ngx_http_gw_auth_choose(const ngx_http_gw_auth_list_t *list,
-    const gw_jwt_t *jwt)
-{
-    ngx_uint_t                           i;
-    const gw_str_t                      *issuer;
-    const ngx_http_gw_auth_provider_t  **provider;
-
-    provider = list->providers.elts;
-
-    for (i = 0; i < list->providers.nelts; i++) {
-
-        issuer = &provider[i]->rules.issuer;
-
-        if (jwt->iss.len == issuer->len
-            && ngx_memcmp(jwt->iss.data, issuer->data, issuer->len) == 0)
-        {
-            return provider[i];
-        }
-    }
-
-    return NULL;
-}
-
-
-static gw_jwt_status_e
-ngx_http_gw_auth_identify(ngx_http_request_t *r, ngx_http_gw_auth_ctx_t *ctx,
-    const ngx_http_gw_auth_provider_t *provider)
-{
-    u_char                       *p;
-    gw_jwt_t                     *jwt;
-    gw_jwt_status_e               status;
-    ngx_http_gw_auth_identity_t   id;
-
-    jwt = &ctx->jwt;
-
-    ngx_memzero(&id, sizeof(ngx_http_gw_auth_identity_t));
-
-    id.subject.len = provider->prefix.len + jwt->sub.len;
-
-    id.subject.data = ngx_pnalloc(r->pool, id.subject.len);
-    if (id.subject.data == NULL) {
-        return GW_JWT_BAD_CLAIM;
-    }
-
-    p = ngx_cpymem(id.subject.data, provider->prefix.data,
-                   provider->prefix.len);
-    ngx_memcpy(p, jwt->sub.data, jwt->sub.len);
-
-    status = ngx_http_gw_auth_claim(r, jwt, provider->tier,
-                                    NGX_HTTP_GW_AUTH_TIER, &id.tier);
-
-    if (status == GW_JWT_OK) {
-        status = ngx_http_gw_auth_claim(r, jwt, provider->scope,
-                                        NGX_HTTP_GW_AUTH_SCOPE, &id.scope);
-    }
-
-    if (status == GW_JWT_OK) {
-        status = ngx_http_gw_auth_claim(r, jwt, "azp",
-                                        NGX_HTTP_GW_AUTH_CLIENT, &id.client);
-    }
-
-    if (status == GW_JWT_OK && id.client.len == 0) {
-        status = ngx_http_gw_auth_claim(r, jwt, "client_id",
-                                        NGX_HTTP_GW_AUTH_CLIENT, &id.client);
-    }
-
-    if (status != GW_JWT_OK) {
-        return status;
-    }
-
-    id.ends = jwt->exp;
-    id.expires = jwt->exp + provider->rules.leeway;
-    id.provider = provider;
-
-    ctx->identity = id;
-
-    return GW_JWT_OK;
-}
-
-
-/* an absent claim is empty */
-
-static gw_jwt_status_e
-ngx_http_gw_auth_claim(ngx_http_request_t *r, const gw_jwt_t *jwt,
-    const char *name, size_t max, ngx_str_t *text)
-{
-    int   rc;
-    char  buf[NGX_HTTP_GW_AUTH_SCOPE];
-
-    rc = gw_jwt_claim(jwt, name, buf, max, &text->len);
-
-    if (rc == GW_DECLINED) {
-        ngx_str_null(text);
-        return GW_JWT_OK;
-    }
-
-    if (rc != GW_OK) {
-        return GW_JWT_BAD_CLAIM;
-    }
-
-    text->data = ngx_pnalloc(r->pool, text->len);
-    if (text->data == NULL) {
-        return GW_JWT_BAD_CLAIM;
-    }
-
-    ngx_memcpy(text->data, buf, text->len);
-
-    return GW_JWT_OK;
-}
-
-
-/* the client learns that its token is bad, the log learns why */
+/*
+ * Finds the credential, once: it is removed before a second pass.  NGX_OK if
+ * there is one, else what the handler returns.
+ */
 
 static ngx_int_t
-ngx_http_gw_auth_refuse(ngx_http_request_t *r, ngx_http_gw_auth_ctx_t *ctx,
-    const char *status)
+ngx_http_gw_auth_look(ngx_http_gw_auth_ctx_t *ctx,
+    const ngx_http_gw_auth_conf_t *gacf)
 {
-    ngx_str_t         challenge;
-    ngx_table_elt_t  *h;
+    ngx_int_t                         rc;
+    ngx_uint_t                        i;
+    ngx_http_gw_auth_source_t        *source;
+    const ngx_http_gw_auth_source_t  *found;
 
-    ctx->status = status;
+    source = gacf->auth->sources.elts;
 
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "gw auth: refused: %s", status);
-
-    if (ctx->credential.data) {
-        ngx_str_set(&challenge, NGX_HTTP_GW_AUTH_REALM
-                                ", error=\"invalid_token\"");
-        ctx->problem.detail = "The access token is not valid";
-
-    } else {
-        ngx_str_set(&challenge, NGX_HTTP_GW_AUTH_REALM);
-        ctx->problem.detail = "An access token is required";
+    for (i = 0; ctx->source && i < gacf->auth->sources.nelts; i++) {
+        if (ngx_http_gw_auth_credential_same(&source[i], ctx->source)) {
+            return NGX_OK;
+        }
     }
 
-    ctx->problem.status = NGX_HTTP_UNAUTHORIZED;
-    ctx->problem.title = "Unauthorized";
+    rc = ngx_http_gw_auth_credential_find(ctx->request, &gacf->auth->sources,
+                                          &ctx->credential, &found);
 
-    h = ctx->challenge;
+    switch (rc) {
 
-    /* a filter that finalizes the request clears the headers */
+    case NGX_OK:
+        ctx->source = found;
+        ctx->identified = 0;
+        ctx->parsed = 0;
+        gw_jwt_free(&ctx->jwt);
 
-    if (h == NULL || h->hash == 0 || r->filter_finalize) {
-        h = ngx_http_gw_header_out(r, "WWW-Authenticate", &challenge);
-        if (h == NULL) {
+        return NGX_OK;
+
+    case NGX_DECLINED:
+        break;
+
+    case NGX_BUSY:
+        return ngx_http_gw_auth_finish(ctx, gacf, NGX_HTTP_GW_AUTH_SEVERAL);
+
+    default: /* NGX_ERROR */
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->source = NULL;
+    ctx->identified = 0;
+
+    if (gacf->auth->optional && gacf->require == NULL) {
+        ctx->reason = NGX_HTTP_GW_AUTH_MISSING;
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_gw_auth_finish(ctx, gacf, NGX_HTTP_GW_AUTH_MISSING);
+}
+
+
+static ngx_int_t
+ngx_http_gw_auth_finish(ngx_http_gw_auth_ctx_t *ctx,
+    const ngx_http_gw_auth_conf_t *gacf, ngx_uint_t reason)
+{
+    ngx_uint_t                  i;
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_http_gw_auth_source_t  *source;
+
+    ctx->reason = reason;
+
+    ngx_http_gw_auth_count_decision(ctx->gamcf, ctx->provider, reason);
+
+    if (reason == GW_JWT_OK) {
+        return NGX_OK;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_core_module);
+
+    if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
+
+        /* somebody else may let it in, as nobody: after a 403, too */
+
+        ctx->identified = 0;
+    }
+
+    /* $args and $request_uri are logged, a header is only if asked for */
+
+    source = gacf->auth->sources.elts;
+
+    for (i = 0; i < gacf->auth->sources.nelts && !gacf->forward; i++) {
+
+        if (source[i].place == NGX_HTTP_GW_AUTH_QUERY
+            && ngx_http_gw_auth_credential_remove(ctx->request, &source[i])
+               != NGX_OK)
+        {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
-
-        r->headers_out.www_authenticate = h;
-        ctx->challenge = h;
     }
 
-    h->value = challenge;
-
-    /* for the filters: an internal redirect may have cleared it before */
-
-    ngx_http_set_ctx(r, ctx, ngx_http_gw_auth_module);
-
-    return NGX_HTTP_UNAUTHORIZED;
+    return ngx_http_gw_auth_refuse(ctx, gacf, reason);
 }
 
 
 static ngx_int_t
 ngx_http_gw_auth_add_passport(ngx_http_request_t *r,
-    ngx_http_gw_auth_ctx_t *ctx, const ngx_http_gw_auth_passport_t *passport)
+    ngx_http_gw_auth_ctx_t *ctx, const ngx_http_gw_auth_conf_t *gacf)
 {
-    ngx_int_t  rc;
-    ngx_str_t  token;
+    ngx_int_t                   rc;
+    ngx_str_t                   token;
+    ngx_http_gw_auth_header_t  *header;
 
-    rc = ngx_http_gw_auth_sign(r, &ctx->identity, passport, &token);
+    rc = ngx_http_gw_auth_passport(ctx, gacf, &token);
 
     if (rc == NGX_DECLINED) {
 
         /* claims so large that no passport holds them */
 
-        return ngx_http_gw_auth_refuse(r, ctx, "bad_claim");
+        return ngx_http_gw_auth_finish(ctx, gacf, GW_JWT_BAD_CLAIM);
     }
 
     if (rc != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_gw_header_add(r, &ngx_http_gw_auth_x_passport,
-                               &ngx_http_gw_auth_x_passport_lowcase, &token)
+    header = gacf->header ? gacf->header : &ngx_http_gw_auth_x_passport;
+
+    if (ngx_http_gw_header_add(r, &header->name, &header->lowcase, &token)
         != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -699,96 +712,6 @@ ngx_http_gw_auth_add_passport(ngx_http_request_t *r,
     ctx->passport = token;
 
     return NGX_DECLINED;
-}
-
-
-static ngx_int_t
-ngx_http_gw_auth_sign(ngx_http_request_t *r,
-    const ngx_http_gw_auth_identity_t *identity,
-    const ngx_http_gw_auth_passport_t *passport, ngx_str_t *token)
-{
-    int                            rc;
-    time_t                         ends;
-    u_char                         random[NGX_HTTP_GW_AUTH_ID];
-    char                           id[gw_b64_encoded_len(NGX_HTTP_GW_AUTH_ID)];
-    char                           buf[GW_PASSPORT_MAX_LEN];
-    gw_passport_t                  p;
-    ngx_http_gw_auth_key_t        *key;
-    ngx_http_gw_auth_main_conf_t  *gamcf;
-
-    if (RAND_bytes(random, NGX_HTTP_GW_AUTH_ID) != 1) {
-        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
-                      "gw auth: no random bytes for a passport");
-        return NGX_ERROR;
-    }
-
-    gamcf = ngx_http_get_module_main_conf(r, ngx_http_gw_auth_module);
-    key = gamcf->keys.elts;
-
-    ngx_memzero(&p, sizeof(gw_passport_t));
-
-    p.issuer = passport->issuer;
-    p.audiences = passport->audiences.elts;
-    p.naudiences = passport->audiences.nelts;
-
-    ngx_http_gw_auth_slice(&p.subject, &identity->subject);
-    ngx_http_gw_auth_slice(&p.tier, &identity->tier);
-    ngx_http_gw_auth_slice(&p.scope, &identity->scope);
-    ngx_http_gw_auth_slice(&p.client, &identity->client);
-
-    p.source.data = "jwt";
-    p.source.len = sizeof("jwt") - 1;
-
-    /* low: the credential crossed the network in clear */
-
-#if (NGX_HTTP_SSL)
-    p.level.data = r->connection->ssl ? "high" : "low";
-#else
-    p.level.data = "low";
-#endif
-    p.level.len = ngx_strlen(p.level.data);
-
-    (void) gw_b64_encode(random, NGX_HTTP_GW_AUTH_ID, id, sizeof(id),
-                         &p.id.len);
-    p.id.data = id;
-
-    p.issued = ngx_time();
-    p.not_before = p.issued;
-
-    /* a credential in its leeway has ended, its passport must not have */
-
-    ends = (identity->ends > p.issued) ? identity->ends : identity->expires;
-
-    p.expires = ngx_min(p.issued + passport->ttl, ends);
-
-    rc = gw_passport_sign(&p, key[0].signer, buf, sizeof(buf), &token->len);
-
-    if (rc == GW_DECLINED) {
-        return NGX_DECLINED;
-    }
-
-    if (rc != GW_OK) {
-        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
-                      "gw auth: signing a passport failed");
-        return NGX_ERROR;
-    }
-
-    token->data = ngx_pnalloc(r->pool, token->len);
-    if (token->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(token->data, buf, token->len);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_gw_auth_slice(gw_str_t *dst, const ngx_str_t *src)
-{
-    dst->len = src->len;
-    dst->data = (const char *) src->data;
 }
 
 
@@ -850,7 +773,14 @@ ngx_http_gw_auth_jwks_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_gw_auth_header_filter(ngx_http_request_t *r)
 {
+    ngx_http_gw_fetch_t     *f;
     ngx_http_gw_auth_ctx_t  *ctx;
+
+    f = ngx_http_gw_fetch_get(r);
+
+    if (f) {
+        return ngx_http_gw_fetch_header(r, f);
+    }
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_gw_auth_module);
 
@@ -867,7 +797,14 @@ ngx_http_gw_auth_header_filter(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_gw_auth_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
+    ngx_http_gw_fetch_t     *f;
     ngx_http_gw_auth_ctx_t  *ctx;
+
+    f = ngx_http_gw_fetch_get(r);
+
+    if (f) {
+        return ngx_http_gw_fetch_body(r, f, in);
+    }
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_gw_auth_module);
 
@@ -885,38 +822,39 @@ static ngx_int_t
 ngx_http_gw_auth_identity_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    const ngx_str_t                    *value;
-    ngx_http_gw_auth_ctx_t             *ctx;
-    const ngx_http_gw_auth_identity_t  *id;
+    ngx_str_t                value;
+    const gw_str_t          *s;
+    ngx_http_gw_auth_ctx_t  *ctx;
 
     ctx = ngx_http_gw_auth_get_ctx(r->main);
 
-    if (ctx == NULL) {
+    if (ctx == NULL || !ctx->identified) {
         return ngx_http_gw_auth_set_variable(v, NULL);
     }
-
-    id = &ctx->identity;
 
     switch (data) {
 
     case NGX_HTTP_GW_AUTH_SUBJECT:
-        value = &id->subject;
+        s = &ctx->identity.subject;
         break;
 
-    case NGX_HTTP_GW_AUTH_TIER_OF:
-        value = &id->tier;
+    case NGX_HTTP_GW_AUTH_TIER:
+        s = &ctx->identity.tier;
         break;
 
-    case NGX_HTTP_GW_AUTH_SCOPE_OF:
-        value = &id->scope;
+    case NGX_HTTP_GW_AUTH_SCOPE:
+        s = &ctx->identity.scope;
         break;
 
-    default: /* NGX_HTTP_GW_AUTH_CLIENT_OF */
-        value = &id->client;
+    default: /* NGX_HTTP_GW_AUTH_CLIENT */
+        s = &ctx->identity.client;
         break;
     }
 
-    return ngx_http_gw_auth_set_variable(v, value);
+    value.len = s->len;
+    value.data = (u_char *) s->data;
+
+    return ngx_http_gw_auth_set_variable(v, &value);
 }
 
 
@@ -929,18 +867,20 @@ ngx_http_gw_auth_claim_variable(ngx_http_request_t *r,
     u_char                  *p;
     size_t                   prefix, size;
     ngx_str_t                value;
+    struct json_t           *claims;
     ngx_http_gw_auth_ctx_t  *ctx;
 
     ctx = ngx_http_gw_auth_get_ctx(r->main);
+    claims = ctx ? ngx_http_gw_auth_claims(ctx) : NULL;
 
-    if (ctx == NULL || ctx->identity.provider == NULL) {
+    if (claims == NULL) {
         return ngx_http_gw_auth_set_variable(v, NULL);
     }
 
-    /* a claim is not longer than the token; its name needs a NUL */
+    /* a claim is not longer than all of them; its name needs a NUL */
 
     prefix = sizeof("gw_claim_") - 1;
-    size = ctx->credential.len;
+    size = ctx->identity.claims.len;
 
     p = ngx_pnalloc(r->pool, size + name->len - prefix + 1);
     if (p == NULL) {
@@ -951,8 +891,8 @@ ngx_http_gw_auth_claim_variable(ngx_http_request_t *r,
 
     value.data = p;
 
-    if (gw_jwt_claim(&ctx->jwt, (const char *) p + size, (char *) p, size,
-                     &value.len)
+    if (gw_claim_text(claims, (const char *) p + size, (char *) p, size,
+                      &value.len)
         != GW_OK)
     {
         return ngx_http_gw_auth_set_variable(v, NULL);
@@ -962,19 +902,36 @@ ngx_http_gw_auth_claim_variable(ngx_http_request_t *r,
 }
 
 
-/* "1" if a fallback decided; there is none yet, so an identity gives "0" */
+/* "1" if a fallback decided */
 
 static ngx_int_t
 ngx_http_gw_auth_degraded_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_str_t                value = ngx_string("0");
+    ngx_str_t                value;
     ngx_http_gw_auth_ctx_t  *ctx;
 
     ctx = ngx_http_gw_auth_get_ctx(r->main);
 
-    if (ctx == NULL || ctx->identity.provider == NULL) {
+    if (ctx == NULL || !ctx->identified) {
         return ngx_http_gw_auth_set_variable(v, NULL);
+    }
+
+    value.len = 1;
+    value.data = (u_char *) (ctx->identity.degraded ? "1" : "0");
+
+    return ngx_http_gw_auth_set_variable(v, &value);
+}
+
+
+static ngx_int_t
+ngx_http_gw_auth_metrics_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t  value;
+
+    if (ngx_http_gw_auth_metrics(r, &value) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     return ngx_http_gw_auth_set_variable(v, &value);
@@ -1001,11 +958,11 @@ ngx_http_gw_auth_provider_variable(ngx_http_request_t *r,
 
     ctx = ngx_http_gw_auth_get_ctx(r->main);
 
-    if (ctx == NULL || ctx->identity.provider == NULL) {
+    if (ctx == NULL || !ctx->identified) {
         return ngx_http_gw_auth_set_variable(v, NULL);
     }
 
-    return ngx_http_gw_auth_set_variable(v, &ctx->identity.provider->name);
+    return ngx_http_gw_auth_set_variable(v, &ctx->provider->name);
 }
 
 
@@ -1018,12 +975,12 @@ ngx_http_gw_auth_status_variable(ngx_http_request_t *r,
 
     ctx = ngx_http_gw_auth_get_ctx(r->main);
 
-    if (ctx == NULL || ctx->status == NULL) {
+    if (ctx == NULL || ctx->reason == NGX_HTTP_GW_AUTH_NOBODY) {
         return ngx_http_gw_auth_set_variable(v, NULL);
     }
 
-    value.data = (u_char *) ctx->status;
-    value.len = ngx_strlen(ctx->status);
+    value.data = (u_char *) ngx_http_gw_auth_reason_name(ctx->reason);
+    value.len = ngx_strlen(value.data);
 
     return ngx_http_gw_auth_set_variable(v, &value);
 }
@@ -1097,6 +1054,10 @@ ngx_http_gw_auth_init(ngx_conf_t *cf)
     ngx_http_handler_pt        *h;
     ngx_http_core_main_conf_t  *cmcf;
 
+    if (ngx_http_gw_auth_conf_find(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
     h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
@@ -1134,4 +1095,30 @@ ngx_http_gw_auth_init(ngx_conf_t *cf)
     ngx_http_top_body_filter = ngx_http_gw_auth_body_filter;
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_gw_auth_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_gw_auth_main_conf_t  *gamcf;
+
+    gamcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                                ngx_http_gw_auth_module);
+
+    return gamcf ? ngx_http_gw_auth_worker_init(cycle, gamcf) : NGX_OK;
+}
+
+
+static void
+ngx_http_gw_auth_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_gw_auth_main_conf_t  *gamcf;
+
+    gamcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                                ngx_http_gw_auth_module);
+
+    if (gamcf) {
+        ngx_http_gw_auth_worker_exit(gamcf);
+    }
 }

@@ -29,7 +29,7 @@ static const gw_alg_t  gw_algs[GW_ALG_MAX] = {
     { gw_str("ES384"), GW_ALG_ECDSA, "SHA384", "P-384", "secp384r1", 48, 48 },
     { gw_str("ES512"), GW_ALG_ECDSA, "SHA512", "P-521", "secp521r1", 64, 66 },
 
-    { gw_str("EdDSA"), GW_ALG_ED25519, NULL, "Ed25519", NULL, 0, 32 }
+    { gw_str("EdDSA"), GW_ALG_ED, NULL, NULL, NULL, 0, 0 }
 };
 
 

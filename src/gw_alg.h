@@ -42,7 +42,7 @@ typedef enum {
     GW_ALG_RSA,             /* PKCS #1 v1.5 */
     GW_ALG_PSS,
     GW_ALG_ECDSA,
-    GW_ALG_ED25519
+    GW_ALG_ED               /* Ed25519 and Ed448, the key tells */
 } gw_alg_family_e;
 
 
@@ -50,10 +50,10 @@ typedef struct {
     gw_str_t          name;
     gw_alg_family_e   family;
     const char       *digest;   /* OpenSSL's name, NULL for EdDSA */
-    const char       *crv;      /* of the JWK, NULL if not on a curve */
+    const char       *crv;      /* of the JWK, NULL if it is not fixed */
     const char       *group;    /* OpenSSL's name of the curve */
     size_t            hash;     /* bytes of the digest */
-    size_t            half;     /* bytes of r, of s, and of a coordinate */
+    size_t            half;     /* of ECDSA: bytes of r, s, a coordinate */
 } gw_alg_t;
 
 

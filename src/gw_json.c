@@ -37,6 +37,13 @@ gw_json_object(const char *text, size_t len)
 }
 
 
+void
+gw_json_free(json_t *object)
+{
+    json_decref(object);
+}
+
+
 /* jansson goes down 2048 levels of recursion before it refuses */
 
 static int

@@ -42,6 +42,7 @@ typedef struct {
 GW_HIDDEN_BEGIN
 
 struct json_t *gw_json_object(const char *text, size_t len);
+void gw_json_free(struct json_t *object);   /* may be NULL */
 int gw_json_text(const struct json_t *object, const char *name, gw_str_t *s);
 
 /* text as it is, a string in quotes with its escapes, an integer */

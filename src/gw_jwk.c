@@ -24,6 +24,7 @@ static int gw_jwk_is_for_signatures(const json_t *jwk);
 static int gw_jwk_fit(const json_t *jwk, const gw_str_t *kty, uint32_t *fit,
     const char **err);
 static uint32_t gw_jwk_type_algs(const json_t *jwk, const gw_str_t *kty);
+static const char *gw_jwk_ed_type(const json_t *jwk);
 static int gw_jwk_key(gw_key_t *key, const json_t *jwk, uint32_t fit,
     const char **err);
 static int gw_jwk_bytes(const json_t *jwk, const char *name,
@@ -193,7 +194,7 @@ gw_jwk_type_algs(const json_t *jwk, const gw_str_t *kty)
             type = "EC";
             break;
 
-        case GW_ALG_ED25519:
+        case GW_ALG_ED:
             type = "OKP";
             break;
 
@@ -205,13 +206,33 @@ gw_jwk_type_algs(const json_t *jwk, const gw_str_t *kty)
 
         if (strcmp(kty->data, type) == 0
             && (a->crv == NULL
-                || (crv.data && strcmp(crv.data, a->crv) == 0)))
+                || (crv.data && strcmp(crv.data, a->crv) == 0))
+            && (a->family != GW_ALG_ED || gw_jwk_ed_type(jwk)))
         {
             algs |= gw_alg_bit(alg);
         }
     }
 
     return algs;
+}
+
+
+/* OpenSSL's name; X25519 and X448 sign nothing */
+
+static const char *
+gw_jwk_ed_type(const json_t *jwk)
+{
+    gw_str_t  crv;
+
+    if (gw_json_text(jwk, "crv", &crv) != GW_OK) {
+        return NULL;
+    }
+
+    if (strcmp(crv.data, "Ed25519") == 0) {
+        return "ED25519";
+    }
+
+    return strcmp(crv.data, "Ed448") == 0 ? "ED448" : NULL;
 }
 
 
@@ -259,9 +280,9 @@ gw_jwk_key(gw_key_t *key, const json_t *jwk, uint32_t fit, const char **err)
 
         break;
 
-    case GW_ALG_ED25519:
+    case GW_ALG_ED:
         if (gw_jwk_bytes(jwk, "x", first, &a, err) == GW_OK) {
-            rc = gw_key_ed25519(key, &a, err);
+            rc = gw_key_ed(key, gw_jwk_ed_type(jwk), &a, err);
         }
 
         break;

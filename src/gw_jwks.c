@@ -408,7 +408,7 @@ int
 gw_jwks_verify(const gw_jwks_t *jwks, gw_alg_e alg, const gw_str_t *kid,
     const gw_str_t *input, const gw_str_t *sig)
 {
-    int                   pass, wanted;
+    int                   rc, pass, wanted;
     size_t                i, tries;
     const gw_jwks_key_t  *jwk;
 
@@ -436,8 +436,10 @@ gw_jwks_verify(const gw_jwks_t *jwks, gw_alg_e alg, const gw_str_t *kid,
                 continue;
             }
 
-            if (gw_key_verify(&jwk->key, alg, input, sig) == GW_OK) {
-                return GW_OK;
+            rc = gw_key_verify(&jwk->key, alg, input, sig);
+
+            if (rc != GW_ERROR) {
+                return rc;
             }
 
             if (++tries == GW_JWKS_MAX_TRIES) {

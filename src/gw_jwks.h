@@ -29,6 +29,7 @@
  *     GW_OK        a key verifies the signature
  *     GW_DECLINED  no key fits
  *     GW_ERROR     none of the keys that fit verifies it
+ *     GW_AGAIN     memory is too short to tell
  */
 
 #ifndef _GW_JWKS_H_INCLUDED_

@@ -4,37 +4,25 @@
  */
 
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
 
 #include "gw_b64.h"
+#include "gw_claim.h"
 #include "gw_json.h"
 #include "gw_jwt.h"
-
-
-/* the last second of the year 9999; milliseconds by mistake lie beyond it */
-
-#define GW_JWT_MAX_TIME  253402300799
 
 
 static int gw_jwt_split(const char *token, size_t len, gw_str_t *part);
 static gw_jwt_status_e gw_jwt_header(gw_jwt_t *jwt);
 static int gw_jwt_typ_ok(const gw_str_t *typ);
-static gw_jwt_status_e gw_jwt_times(gw_jwt_t *jwt, int64_t leeway,
-    int64_t now);
-static int gw_jwt_time(const gw_jwt_t *jwt, const char *name, int up,
-    int64_t *t);
 static gw_jwt_status_e gw_jwt_audience(const gw_jwt_t *jwt,
     const gw_jwt_rules_t *rules);
-static int gw_jwt_is_audience(const json_t *value,
-    const gw_jwt_rules_t *rules);
-static int gw_jwt_claim_array(const json_t *array, char *buf, size_t size,
-    size_t *len);
-static int gw_jwt_append(char *buf, size_t size, size_t *len,
-    const gw_str_t *s);
+static gw_jwt_status_e gw_jwt_times(gw_jwt_t *jwt, int64_t leeway,
+    int64_t now);
+static gw_jwt_status_e gw_jwt_names(gw_jwt_t *jwt);
 
 
 gw_jwt_status_e
@@ -58,11 +46,11 @@ gw_jwt_parse(gw_jwt_t *jwt, const char *token, size_t len)
         return GW_JWT_TOO_LONG;
     }
 
-    /* one piece of memory for the three, one after another */
+    /* the header is gone when the claims and the signature need the room */
 
     jwt->data = malloc(len);
     if (jwt->data == NULL) {
-        return GW_JWT_MALFORMED;
+        return GW_JWT_UNAVAILABLE;
     }
 
     if (gw_b64_decode(part[0].data, part[0].len, jwt->data, len, &n)
@@ -92,14 +80,17 @@ gw_jwt_parse(gw_jwt_t *jwt, const char *token, size_t len)
         return GW_JWT_MALFORMED;
     }
 
-    if (gw_b64_decode(part[2].data, part[2].len, jwt->data, len,
+    jwt->payload.data = jwt->data;
+    jwt->payload.len = n;
+
+    if (gw_b64_decode(part[2].data, part[2].len, jwt->data + n, len - n,
                       &jwt->sig.len)
         != GW_OK)
     {
         return GW_JWT_MALFORMED;
     }
 
-    jwt->sig.data = jwt->data;
+    jwt->sig.data = jwt->data + n;
 
     jwt->input.data = token;
     jwt->input.len = part[0].len + 1 + part[1].len;
@@ -108,6 +99,7 @@ gw_jwt_parse(gw_jwt_t *jwt, const char *token, size_t len)
 
     (void) gw_json_text(jwt->claims, "iss", &jwt->iss);
     (void) gw_json_text(jwt->claims, "sub", &jwt->sub);
+    (void) gw_json_text(jwt->claims, "jti", &jwt->jti);
 
     return GW_JWT_OK;
 }
@@ -224,6 +216,9 @@ gw_jwt_verify(const gw_jwt_t *jwt, const gw_jwks_t *jwks, uint32_t algs)
     case GW_DECLINED:
         return GW_JWT_UNKNOWN_KEY;
 
+    case GW_AGAIN:
+        return GW_JWT_UNAVAILABLE;
+
     default:
         return GW_JWT_BAD_SIGNATURE;
     }
@@ -233,14 +228,25 @@ gw_jwt_verify(const gw_jwt_t *jwt, const gw_jwks_t *jwks, uint32_t algs)
 gw_jwt_status_e
 gw_jwt_check(gw_jwt_t *jwt, const gw_jwt_rules_t *rules, int64_t now)
 {
-    gw_jwt_status_e  status;
-
     if (jwt->iss.data == NULL
         || jwt->iss.len != rules->issuer.len
         || memcmp(jwt->iss.data, rules->issuer.data, jwt->iss.len) != 0)
     {
         return GW_JWT_WRONG_ISSUER;
     }
+
+    if (json_object_get(jwt->claims, "exp") == NULL) {
+        return GW_JWT_MISSING_EXPIRY;
+    }
+
+    return gw_jwt_check_claims(jwt, rules, now);
+}
+
+
+gw_jwt_status_e
+gw_jwt_check_claims(gw_jwt_t *jwt, const gw_jwt_rules_t *rules, int64_t now)
+{
+    gw_jwt_status_e  status;
 
     status = gw_jwt_audience(jwt, rules);
     if (status != GW_JWT_OK) {
@@ -252,14 +258,30 @@ gw_jwt_check(gw_jwt_t *jwt, const gw_jwt_rules_t *rules, int64_t now)
         return status;
     }
 
-    if (jwt->sub.len == 0
-        || jwt->sub.len > GW_JWT_MAX_SUB
-        || gw_json_has_control(&jwt->sub))
-    {
-        return GW_JWT_BAD_CLAIM;
+    return gw_jwt_names(jwt);
+}
+
+
+static gw_jwt_status_e
+gw_jwt_audience(const gw_jwt_t *jwt, const gw_jwt_rules_t *rules)
+{
+    if (rules->naudiences == 0) {
+        return GW_JWT_OK;
     }
 
-    return GW_JWT_OK;
+    switch (gw_claim_audience(jwt->claims, rules->audiences,
+                              rules->naudiences))
+    {
+
+    case GW_OK:
+        return GW_JWT_OK;
+
+    case GW_DECLINED:
+        return GW_JWT_WRONG_AUDIENCE;
+
+    default:
+        return GW_JWT_BAD_CLAIM;
+    }
 }
 
 
@@ -270,19 +292,15 @@ gw_jwt_times(gw_jwt_t *jwt, int64_t leeway, int64_t now)
 {
     int  exp, nbf, iat;
 
-    exp = gw_jwt_time(jwt, "exp", 0, &jwt->exp);
-    nbf = gw_jwt_time(jwt, "nbf", 1, &jwt->nbf);
-    iat = gw_jwt_time(jwt, "iat", 0, &jwt->iat);
+    exp = gw_claim_time(jwt->claims, "exp", 0, &jwt->exp);
+    nbf = gw_claim_time(jwt->claims, "nbf", 1, &jwt->nbf);
+    iat = gw_claim_time(jwt->claims, "iat", 0, &jwt->iat);
 
     if (exp == GW_ERROR || nbf == GW_ERROR || iat == GW_ERROR) {
         return GW_JWT_BAD_CLAIM;
     }
 
-    if (exp == GW_DECLINED) {
-        return GW_JWT_MISSING_EXPIRY;
-    }
-
-    if (now >= jwt->exp + leeway) {
+    if (exp == GW_OK && now >= jwt->exp + leeway) {
         return GW_JWT_EXPIRED;
     }
 
@@ -294,105 +312,25 @@ gw_jwt_times(gw_jwt_t *jwt, int64_t leeway, int64_t now)
 }
 
 
-static int
-gw_jwt_time(const gw_jwt_t *jwt, const char *name, int up, int64_t *t)
-{
-    double   real;
-    json_t  *value;
-
-    *t = 0;
-
-    value = json_object_get(jwt->claims, name);
-
-    if (value == NULL) {
-        return GW_DECLINED;
-    }
-
-    if (json_is_integer(value)) {
-        *t = json_integer_value(value);
-        return (*t < 0 || *t > GW_JWT_MAX_TIME) ? GW_ERROR : GW_OK;
-    }
-
-    if (!json_is_real(value)) {
-        return GW_ERROR;
-    }
-
-    real = json_real_value(value);
-
-    if (!(real >= 0 && real <= GW_JWT_MAX_TIME)) {
-        return GW_ERROR;
-    }
-
-    *t = (int64_t) real;
-
-    if (up && (double) *t < real) {
-        (*t)++;
-    }
-
-    return GW_OK;
-}
-
-
 static gw_jwt_status_e
-gw_jwt_audience(const gw_jwt_t *jwt, const gw_jwt_rules_t *rules)
+gw_jwt_names(gw_jwt_t *jwt)
 {
-    int      found;
-    size_t   i;
-    json_t  *aud, *value;
-
-    if (rules->naudiences == 0) {
-        return GW_JWT_OK;
-    }
-
-    aud = json_object_get(jwt->claims, "aud");
-
-    if (aud == NULL) {
-        return GW_JWT_WRONG_AUDIENCE;
-    }
-
-    if (json_is_string(aud)) {
-        return gw_jwt_is_audience(aud, rules) ? GW_JWT_OK
-                                              : GW_JWT_WRONG_AUDIENCE;
-    }
-
-    if (!json_is_array(aud)) {
+    if (gw_json_text(jwt->claims, "sub", &jwt->sub) != GW_OK
+        || jwt->sub.len == 0
+        || jwt->sub.len > GW_JWT_MAX_SUB
+        || gw_json_has_control(&jwt->sub))
+    {
         return GW_JWT_BAD_CLAIM;
     }
 
-    found = 0;
-
-    json_array_foreach(aud, i, value) {
-
-        if (!json_is_string(value)) {
-            return GW_JWT_BAD_CLAIM;
-        }
-
-        found |= gw_jwt_is_audience(value, rules);
+    if (gw_json_text(jwt->claims, "jti", &jwt->jti) == GW_ERROR
+        || jwt->jti.len > GW_JWT_MAX_JTI
+        || gw_json_has_control(&jwt->jti))
+    {
+        return GW_JWT_BAD_CLAIM;
     }
 
-    return found ? GW_JWT_OK : GW_JWT_WRONG_AUDIENCE;
-}
-
-
-static int
-gw_jwt_is_audience(const json_t *value, const gw_jwt_rules_t *rules)
-{
-    size_t           i, len;
-    const gw_str_t  *audience;
-
-    len = json_string_length(value);
-
-    for (i = 0; i < rules->naudiences; i++) {
-        audience = &rules->audiences[i];
-
-        if (audience->len == len
-            && memcmp(audience->data, json_string_value(value), len) == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
+    return GW_JWT_OK;
 }
 
 
@@ -404,103 +342,6 @@ gw_jwt_free(gw_jwt_t *jwt)
     free(jwt->data);
 
     memset(jwt, 0, sizeof(gw_jwt_t));
-}
-
-
-int
-gw_jwt_claim(const gw_jwt_t *jwt, const char *name, char *buf, size_t size,
-    size_t *len)
-{
-    char      number[24];
-    json_t   *value;
-    gw_str_t  s;
-
-    *len = 0;
-
-    value = json_object_get(jwt->claims, name);
-
-    if (value == NULL || json_is_null(value)) {
-        return GW_DECLINED;
-    }
-
-    switch (json_typeof(value)) {
-
-    case JSON_STRING:
-        (void) gw_json_text(jwt->claims, name, &s);
-        break;
-
-    case JSON_INTEGER:
-        s.data = number;
-        s.len = (size_t) snprintf(number, sizeof(number),
-                                  "%" JSON_INTEGER_FORMAT,
-                                  json_integer_value(value));
-        break;
-
-    case JSON_TRUE:
-    case JSON_FALSE:
-        s.data = json_is_true(value) ? "true" : "false";
-        s.len = strlen(s.data);
-        break;
-
-    case JSON_ARRAY:
-        return gw_jwt_claim_array(value, buf, size, len);
-
-    default:
-        return GW_ERROR;
-    }
-
-    return gw_jwt_append(buf, size, len, &s);
-}
-
-
-static int
-gw_jwt_claim_array(const json_t *array, char *buf, size_t size, size_t *len)
-{
-    size_t    i;
-    json_t   *value;
-    gw_str_t  s;
-
-    static const gw_str_t  space = gw_str(" ");
-
-    json_array_foreach(array, i, value) {
-
-        if (!json_is_string(value)) {
-            return GW_ERROR;
-        }
-
-        s.data = json_string_value(value);
-        s.len = json_string_length(value);
-
-        /* ["a b"] is one scope that must not become two */
-
-        if (s.len == 0 || memchr(s.data, ' ', s.len)) {
-            return GW_ERROR;
-        }
-
-        if (i && gw_jwt_append(buf, size, len, &space) != GW_OK) {
-            return GW_ERROR;
-        }
-
-        if (gw_jwt_append(buf, size, len, &s) != GW_OK) {
-            return GW_ERROR;
-        }
-    }
-
-    return GW_OK;
-}
-
-
-static int
-gw_jwt_append(char *buf, size_t size, size_t *len, const gw_str_t *s)
-{
-    if (s->len > size - *len || gw_json_has_control(s)) {
-        return GW_ERROR;
-    }
-
-    memcpy(buf + *len, s->data, s->len);
-    *len += s->len;
-
-    return GW_OK;
 }
 
 
@@ -521,7 +362,9 @@ gw_jwt_status_name(gw_jwt_status_e status)
         "missing_expiry",
         "expired",
         "not_yet_valid",
-        "bad_claim"
+        "bad_claim",
+        "inactive",
+        "unavailable"
     };
 
     if (status < GW_JWT_OK || status >= GW_JWT_STATUS_MAX) {

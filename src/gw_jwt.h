@@ -18,17 +18,13 @@
  *                      are required, "nbf" and "iat" must not lie ahead
  *
  * "jwk", "jku", "x5c" and "x5u" of a header are never looked at, and any
- * "crit" is refused.  A "sub" is not empty; neither it nor a "kid" contains a
- * control character.  Times are numbers in the years 1970 to 9999; fractions
- * of a second are rounded against the token.
+ * "crit" is refused.  A "sub" is not empty; neither it nor a "kid" or a "jti"
+ * contains a control character.  Times are numbers in the years 1970 to 9999;
+ * fractions of a second are rounded against the token.
  *
- * gw_jwt_claim() writes a claim as text: a string, a whole number, a boolean,
- * or an array of strings, joined by a space (so none of these may contain
- * one).  The text is neither checked nor terminated otherwise.
- *
- *     GW_OK        "len" bytes of "buf" were written
- *     GW_DECLINED  there is no such claim, or it is null
- *     GW_ERROR     another type, a control character, or "buf" is too small
+ * gw_jwt_check_claims() is the part of gw_jwt_check() that an introspection
+ * answer shares (gw_introspect.h): of "jwt" it reads the claims alone, "iss"
+ * it leaves out, and "exp" may be absent.
  */
 
 #ifndef _GW_JWT_H_INCLUDED_
@@ -44,6 +40,7 @@
 #define GW_JWT_MAX_HEADER  (8 * 1024)    /* encoded */
 #define GW_JWT_MAX_KID     256
 #define GW_JWT_MAX_SUB     255
+#define GW_JWT_MAX_JTI     255
 
 
 typedef enum {
@@ -61,6 +58,8 @@ typedef enum {
     GW_JWT_EXPIRED,
     GW_JWT_NOT_YET_VALID,
     GW_JWT_BAD_CLAIM,
+    GW_JWT_INACTIVE,            /* only of gw_introspect_parse() */
+    GW_JWT_UNAVAILABLE,         /* nothing was found out, memory is short */
     GW_JWT_STATUS_MAX
 } gw_jwt_status_e;
 
@@ -74,6 +73,7 @@ typedef struct {
     gw_str_t          typ;
     gw_str_t          iss;
     gw_str_t          sub;
+    gw_str_t          jti;
 
     int64_t           exp;        /* s, set by gw_jwt_check() */
     int64_t           nbf;        /* 0 if absent */
@@ -83,8 +83,9 @@ typedef struct {
     struct json_t    *claims;
 
     gw_str_t          input;      /* what is signed, in the token */
+    gw_str_t          payload;    /* the claims as decoded, a JSON text */
     gw_str_t          sig;        /* decoded */
-    void             *data;
+    char             *data;       /* of these two, owned */
 } gw_jwt_t;
 
 
@@ -103,10 +104,10 @@ gw_jwt_status_e gw_jwt_verify(const gw_jwt_t *jwt, const gw_jwks_t *jwks,
     uint32_t algs);
 gw_jwt_status_e gw_jwt_check(gw_jwt_t *jwt, const gw_jwt_rules_t *rules,
     int64_t now);
+gw_jwt_status_e gw_jwt_check_claims(gw_jwt_t *jwt,
+    const gw_jwt_rules_t *rules, int64_t now);
 void gw_jwt_free(gw_jwt_t *jwt);
 
-int gw_jwt_claim(const gw_jwt_t *jwt, const char *name, char *buf,
-    size_t size, size_t *len);
 const char *gw_jwt_status_name(gw_jwt_status_e status);
 
 GW_HIDDEN_END

@@ -153,13 +153,14 @@ gw_key_fromdata(const char *type, OSSL_PARAM_BLD *bld)
 
 
 int
-gw_key_ed25519(gw_key_t *key, const gw_str_t *x, const char **err)
+gw_key_ed(gw_key_t *key, const char *type, const gw_str_t *x,
+    const char **err)
 {
     EVP_PKEY  *pkey;
 
     memset(key, 0, sizeof(gw_key_t));
 
-    pkey = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL,
+    pkey = EVP_PKEY_new_raw_public_key_ex(NULL, type, NULL,
                                           (const unsigned char *) x->data,
                                           x->len);
 
@@ -189,12 +190,15 @@ gw_key_public(gw_key_t *key, EVP_PKEY *pkey, const char **err)
         rc = (alg == GW_ALG_UNKNOWN) ? GW_ERROR : GW_OK;
         key->algs = gw_alg_bit(alg);
 
-    } else if (EVP_PKEY_is_a(pkey, "ED25519")) {
+    } else if (EVP_PKEY_is_a(pkey, "ED25519")
+               || EVP_PKEY_is_a(pkey, "ED448"))
+    {
         rc = GW_OK;
         key->algs = gw_alg_bit(GW_ALG_EDDSA);
 
     } else {
-        *err = "has a key that is neither RSA, nor EC, nor Ed25519";
+        *err = "has a key that is neither RSA, nor EC, nor Ed25519, "
+               "nor Ed448";
     }
 
     key->pkey = pkey;
@@ -464,8 +468,9 @@ gw_key_verify(const gw_key_t *key, gw_alg_e alg, const gw_str_t *input,
 
     case GW_ALG_RSA:
     case GW_ALG_PSS:
+    case GW_ALG_ED:
 
-        /* OpenSSL takes a shorter one as if it began with zeros */
+        /* OpenSSL takes a shorter one of RSA as if it began with zeros */
 
         if (sig->len == (size_t) EVP_PKEY_get_size(key->pkey)) {
             rc = gw_key_verify_digest(key->ctx[alg], input, sig);
@@ -474,18 +479,12 @@ gw_key_verify(const gw_key_t *key, gw_alg_e alg, const gw_str_t *input,
         break;
 
     case GW_ALG_ECDSA:
-        s.data = (const char *) der;
-        s.len = (size_t) gw_key_ecdsa_der(a, sig, der);
-
-        if (s.len) {
-            rc = gw_key_verify_digest(key->ctx[alg], input, &s);
-        }
-
-        break;
-
-    case GW_ALG_ED25519:
         if (sig->len == 2 * a->half) {
-            rc = gw_key_verify_digest(key->ctx[alg], input, sig);
+            s.data = (const char *) der;
+            s.len = (size_t) gw_key_ecdsa_der(a, sig, der);
+
+            rc = s.len ? gw_key_verify_digest(key->ctx[alg], input, &s)
+                       : GW_AGAIN;
         }
 
         break;
@@ -506,20 +505,24 @@ gw_key_verify_mac(const gw_key_t *key, gw_alg_e alg, const gw_str_t *input,
     EVP_MAC_CTX    *ctx;
     unsigned char   mac[EVP_MAX_MD_SIZE];
 
-    rc = GW_ERROR;
-
     ctx = EVP_MAC_CTX_dup(key->mac[alg]);
 
-    if (ctx
-        && EVP_MAC_update(ctx, (const unsigned char *) input->data,
+    if (ctx == NULL
+        || EVP_MAC_update(ctx, (const unsigned char *) input->data,
                           input->len)
-           == 1
-        && EVP_MAC_final(ctx, mac, &len, sizeof(mac)) == 1
-        && len == gw_alg_get(alg)->hash
-        && len == sig->len
-        && CRYPTO_memcmp(mac, sig->data, len) == 0)
+           != 1
+        || EVP_MAC_final(ctx, mac, &len, sizeof(mac)) != 1)
+    {
+        rc = GW_AGAIN;
+
+    } else if (len == gw_alg_get(alg)->hash
+               && len == sig->len
+               && CRYPTO_memcmp(mac, sig->data, len) == 0)
     {
         rc = GW_OK;
+
+    } else {
+        rc = GW_ERROR;
     }
 
     OPENSSL_cleanse(mac, sizeof(mac));
@@ -536,17 +539,20 @@ gw_key_verify_digest(const EVP_MD_CTX *prepared, const gw_str_t *input,
     int          rc;
     EVP_MD_CTX  *ctx;
 
-    rc = GW_ERROR;
-
     ctx = EVP_MD_CTX_new();
 
-    if (ctx
-        && EVP_MD_CTX_copy_ex(ctx, prepared) == 1
-        && EVP_DigestVerify(ctx, (const unsigned char *) sig->data, sig->len,
-                            (const unsigned char *) input->data, input->len)
-           == 1)
+    if (ctx == NULL || EVP_MD_CTX_copy_ex(ctx, prepared) != 1) {
+        rc = GW_AGAIN;
+
+    } else if (EVP_DigestVerify(ctx, (const unsigned char *) sig->data,
+                                sig->len, (const unsigned char *) input->data,
+                                input->len)
+               == 1)
     {
         rc = GW_OK;
+
+    } else {
+        rc = GW_ERROR;
     }
 
     EVP_MD_CTX_free(ctx);
@@ -555,7 +561,7 @@ gw_key_verify_digest(const EVP_MD_CTX *prepared, const gw_str_t *input,
 }
 
 
-/* r and s side by side to DER; the length, 0 if it can be no signature */
+/* r and s side by side to DER; the length, 0 if memory is short */
 
 static int
 gw_key_ecdsa_der(const gw_alg_t *alg, const gw_str_t *sig,
@@ -565,10 +571,6 @@ gw_key_ecdsa_der(const gw_alg_t *alg, const gw_str_t *sig,
     BIGNUM               *r, *s;
     ECDSA_SIG            *es;
     const unsigned char  *p;
-
-    if (sig->len != 2 * alg->half) {
-        return 0;
-    }
 
     p = (const unsigned char *) sig->data;
 

@@ -8,17 +8,19 @@
  * One key that verifies signatures.  It is made once, from the numbers of a
  * JWK or from a public key of OpenSSL, checked then, and never parsed again.
  *
- * gw_key_rsa(), gw_key_ec(), gw_key_ed25519() and gw_key_secret() take
- * decoded bytes, gw_key_public() takes "pkey" over; they set "algs", a mask
- * of gw_alg_bit(), to all that such a key can verify.  The caller takes bits
- * away.
+ * gw_key_rsa(), gw_key_ec(), gw_key_ed() and gw_key_secret() take decoded
+ * bytes, gw_key_public() takes "pkey" over; they set "algs", a mask of
+ * gw_alg_bit(), to all that such a key can verify.  The caller takes bits
+ * away.  "type" is OpenSSL's name, "ED25519" or "ED448"; a key of the one
+ * never verifies what the other signed.
  *
  *     GW_OK
  *     GW_ERROR     the key is unfit or memory is short, "err" says why in a
  *                  static text; gw_key_free() may be called nevertheless
  *
  * gw_key_verify() returns GW_OK only if "sig" is the signature of "input" and
- * "alg" is one of key->algs; GW_ERROR otherwise.
+ * "alg" is one of key->algs; GW_AGAIN if memory is too short to tell; GW_ERROR
+ * otherwise.
  *
  * OpenSSL's queue of errors is empty afterwards: nginx would blame a leftover
  * on the next TLS connection.
@@ -52,7 +54,8 @@ int gw_key_rsa(gw_key_t *key, const gw_str_t *n, const gw_str_t *e,
     const char **err);
 int gw_key_ec(gw_key_t *key, const gw_alg_t *alg, const gw_str_t *x,
     const gw_str_t *y, const char **err);
-int gw_key_ed25519(gw_key_t *key, const gw_str_t *x, const char **err);
+int gw_key_ed(gw_key_t *key, const char *type, const gw_str_t *x,
+    const char **err);
 int gw_key_secret(gw_key_t *key, const gw_str_t *k, const char **err);
 int gw_key_public(gw_key_t *key, struct evp_pkey_st *pkey, const char **err);
 void gw_key_free(gw_key_t *key);

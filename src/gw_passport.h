@@ -5,25 +5,26 @@
 
 
 /*
- * The passport: a short-lived compact JWS (ES256, "typ":"passport+jwt") that
- * tells an upstream who calls.  No clock, no randomness: times and "id" come
- * with the caller.
- *
- * gw_signer_create() takes an EC P-256 private key in PEM (PKCS #8 or SEC 1,
- * not encrypted) and the "kid" to publish it under, 1 to GW_SIGNER_MAX_KID
- * bytes of UTF-8 without control characters.  If it returns NULL, "err" is a
- * static text that completes a sentence: "passport.pem is encrypted".
- *
- * gw_signer_jwk() writes the public key as a JWK, one JSON object; at most
- * GW_SIGNER_MAX_JWK bytes.
+ * The passport: a short-lived compact JWS ("typ":"passport+jwt") that tells
+ * an upstream who calls.  No clock, no randomness: times and "id" come with
+ * the caller.
  *
  * gw_passport_sign() writes the token.  Issuer, subject, source, level, id
  * and at least one audience are required; tier, scope and client are left out
- * if empty, "deg" unless degraded; times are seconds.
+ * if empty, "deg" unless degraded, "extra" claims if their value is empty;
+ * times are seconds.
  *
  *     GW_OK        "len" bytes of "buf" were written
  *     GW_DECLINED  the token exceeds "size" or GW_PASSPORT_MAX_LEN
- *     GW_ERROR     a value is missing or is not UTF-8, or OpenSSL failed
+ *     GW_ERROR     a value is missing or is not UTF-8, the name of an extra
+ *                  claim is empty or reserved, or OpenSSL failed
+ *
+ * gw_passport_reserved() tells whether a claim's name belongs to the passport
+ * itself, so that it can't be one of "extra".  That no two of "extra" have
+ * one name is the caller's business.
+ *
+ * gw_passport_is() tells whether a credential says of itself that it is a
+ * passport, whoever signed it.
  */
 
 #ifndef _GW_PASSPORT_H_INCLUDED_
@@ -31,47 +32,45 @@
 
 
 #include "gw_base.h"
+#include "gw_signer.h"
 
 
-#define GW_PASSPORT_MAX_LEN  4096
-#define GW_SIGNER_MAX_JWK    1024
-#define GW_SIGNER_MAX_KID    256
-#define GW_SIGNER_MAX_PEM    65536
-
-
-typedef struct gw_signer_s  gw_signer_t;
+#define GW_PASSPORT_MAX_LEN    4096
+#define GW_PASSPORT_MAX_EXTRA  32
 
 
 typedef struct {
-    gw_str_t          issuer;
-    gw_str_t          subject;
-    gw_str_t          source;     /* "jwt", "opaque", "apikey" */
-    gw_str_t          level;
-    gw_str_t          tier;
-    gw_str_t          scope;
-    gw_str_t          client;
-    gw_str_t          id;         /* "jti" */
+    gw_str_t            name;
+    gw_str_t            value;
+} gw_passport_claim_t;
 
-    const gw_str_t   *audiences;
-    size_t            naudiences;
 
-    int64_t           issued;
-    int64_t           not_before;
-    int64_t           expires;
-
-    int               degraded;   /* made by a fallback */
+typedef struct {
+    gw_str_t                    issuer;
+    gw_str_t                    subject;
+    gw_str_t                    source;     /* "jwt", "opaque", "apikey" */
+    gw_str_t                    level;
+    gw_str_t                    tier;
+    gw_str_t                    scope;
+    gw_str_t                    client;
+    gw_str_t                    id;         /* "jti" */
+    const gw_str_t             *audiences;
+    size_t                      naudiences;
+    const gw_passport_claim_t  *extra;      /* written as strings */
+    size_t                      nextra;
+    int64_t                     issued;
+    int64_t                     not_before;
+    int64_t                     expires;
+    int                         degraded;   /* made by a fallback */
 } gw_passport_t;
 
 
 GW_HIDDEN_BEGIN
 
-gw_signer_t *gw_signer_create(const gw_str_t *kid, const char *pem,
-    size_t len, const char **err);
-void gw_signer_free(gw_signer_t *s);
-int gw_signer_jwk(const gw_signer_t *s, char *buf, size_t size, size_t *len);
-
 int gw_passport_sign(const gw_passport_t *p, const gw_signer_t *s, char *buf,
     size_t size, size_t *len);
+int gw_passport_reserved(const gw_str_t *name);
+int gw_passport_is(const gw_str_t *credential);
 
 GW_HIDDEN_END
 

@@ -5,6 +5,18 @@
 
 
 #include "ngx_http_gw_auth_conf.h"
+#include "ngx_http_gw_auth_keyring.h"
+
+
+#define NGX_HTTP_GW_AUTH_OF_JWT         (1 << NGX_HTTP_GW_AUTH_JWT)
+#define NGX_HTTP_GW_AUTH_OF_INTROSPECT  (1 << NGX_HTTP_GW_AUTH_INTROSPECT)
+#define NGX_HTTP_GW_AUTH_OF_API_KEY     (1 << NGX_HTTP_GW_AUTH_API_KEY)
+#define NGX_HTTP_GW_AUTH_OF_TOKENS      (NGX_HTTP_GW_AUTH_OF_JWT              \
+                                         |NGX_HTTP_GW_AUTH_OF_INTROSPECT)
+#define NGX_HTTP_GW_AUTH_OF_ALL         (NGX_HTTP_GW_AUTH_OF_TOKENS           \
+                                         |NGX_HTTP_GW_AUTH_OF_API_KEY)
+
+#define NGX_HTTP_GW_AUTH_LEEWAY_MAX     300        /* s */
 
 
 typedef char *(*ngx_http_gw_auth_provider_pt)(ngx_conf_t *cf,
@@ -15,12 +27,19 @@ typedef struct {
     ngx_str_t                      name;
     ngx_uint_t                     min;      /* arguments */
     ngx_uint_t                     max;
+    ngx_uint_t                     kinds;    /* mask: it goes with these */
+    ngx_uint_t                     decides;  /* whether it makes the kind */
     ngx_http_gw_auth_provider_pt   handler;
 } ngx_http_gw_auth_provider_param_t;
 
 
 static char *ngx_http_gw_auth_provider_line(ngx_conf_t *cf,
     ngx_command_t *dummy, void *conf);
+static char *ngx_http_gw_auth_provider_read(ngx_conf_t *cf,
+    ngx_http_gw_auth_provider_t *provider,
+    const ngx_http_gw_auth_provider_param_t *param);
+static ngx_int_t ngx_http_gw_auth_provider_say(ngx_conf_t *cf,
+    ngx_http_gw_auth_provider_t *provider);
 static char *ngx_http_gw_auth_provider_algorithms(ngx_conf_t *cf,
     ngx_http_gw_auth_provider_t *provider);
 static char *ngx_http_gw_auth_provider_audience(ngx_conf_t *cf,
@@ -29,44 +48,59 @@ static char *ngx_http_gw_auth_provider_claims(ngx_conf_t *cf,
     ngx_http_gw_auth_provider_t *provider);
 static char *ngx_http_gw_auth_provider_issuer(ngx_conf_t *cf,
     ngx_http_gw_auth_provider_t *provider);
-static char *ngx_http_gw_auth_provider_jwks(ngx_conf_t *cf,
-    ngx_http_gw_auth_provider_t *provider);
 static char *ngx_http_gw_auth_provider_leeway(ngx_conf_t *cf,
     ngx_http_gw_auth_provider_t *provider);
 static char *ngx_http_gw_auth_provider_subject(ngx_conf_t *cf,
     ngx_http_gw_auth_provider_t *provider);
-static char *ngx_http_gw_auth_provider_check(ngx_conf_t *cf,
-    ngx_http_gw_auth_provider_t *provider);
-static ngx_int_t ngx_http_gw_auth_provider_keys(ngx_conf_t *cf,
+static ngx_int_t ngx_http_gw_auth_provider_fits(ngx_conf_t *cf,
     ngx_http_gw_auth_provider_t *provider);
 static void ngx_http_gw_auth_provider_cleanup(void *data);
+
+
+/* by ngx_http_gw_auth_kind_e */
+
+static const char * const  ngx_http_gw_auth_provider_kinds[] = {
+    "jwks", "introspect", "api_key"
+};
 
 
 static const ngx_http_gw_auth_provider_param_t
     ngx_http_gw_auth_provider_params[] =
 {
-    { ngx_string("algorithms"), 1, GW_ALG_MAX,
+    { ngx_string("algorithms"), 1, GW_ALG_MAX, NGX_HTTP_GW_AUTH_OF_JWT, 0,
       ngx_http_gw_auth_provider_algorithms },
 
-    { ngx_string("audience"), 1, 64,
+    { ngx_string("api_key"), 1, 8, NGX_HTTP_GW_AUTH_OF_API_KEY, 1,
+      ngx_http_gw_auth_provider_api_key },
+
+    { ngx_string("audience"), 1, 64, NGX_HTTP_GW_AUTH_OF_TOKENS, 0,
       ngx_http_gw_auth_provider_audience },
 
-    { ngx_string("claims"), 1, 2,
+    { ngx_string("claims"), 1, 2, NGX_HTTP_GW_AUTH_OF_ALL, 0,
       ngx_http_gw_auth_provider_claims },
 
-    { ngx_string("issuer"), 1, 1,
+    { ngx_string("credential"), 1, 8, NGX_HTTP_GW_AUTH_OF_TOKENS, 0,
+      ngx_http_gw_auth_provider_credential },
+
+    { ngx_string("fallback"), 1, 2, NGX_HTTP_GW_AUTH_OF_INTROSPECT, 0,
+      ngx_http_gw_auth_provider_fallback },
+
+    { ngx_string("introspect"), 1, 5, NGX_HTTP_GW_AUTH_OF_INTROSPECT, 1,
+      ngx_http_gw_auth_provider_introspect },
+
+    { ngx_string("issuer"), 1, 1, NGX_HTTP_GW_AUTH_OF_TOKENS, 0,
       ngx_http_gw_auth_provider_issuer },
 
-    { ngx_string("jwks"), 1, 1,
+    { ngx_string("jwks"), 1, 6, NGX_HTTP_GW_AUTH_OF_JWT, 1,
       ngx_http_gw_auth_provider_jwks },
 
-    { ngx_string("leeway"), 1, 1,
+    { ngx_string("leeway"), 1, 1, NGX_HTTP_GW_AUTH_OF_TOKENS, 0,
       ngx_http_gw_auth_provider_leeway },
 
-    { ngx_string("subject"), 1, 1,
+    { ngx_string("subject"), 1, 1, NGX_HTTP_GW_AUTH_OF_ALL, 0,
       ngx_http_gw_auth_provider_subject },
 
-    { ngx_null_string, 0, 0, NULL }
+    { ngx_null_string, 0, 0, 0, 0, NULL }
 };
 
 
@@ -92,6 +126,12 @@ ngx_http_gw_auth_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs a name other than \"off\" and \"optional\"";
     }
 
+    for (i = 0; i < value[1].len; i++) {
+        if (value[1].data[i] < 0x20 || value[1].data[i] == 0x7f) {
+            return "needs a name without control characters, logs show it";
+        }
+    }
+
     for (i = 0; i < gamcf->providers.nelts; i++) {
         if (ngx_gw_str_equal(&known[i]->name, &value[1])) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -112,6 +152,17 @@ ngx_http_gw_auth_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     cln->handler = ngx_http_gw_auth_provider_cleanup;
 
     provider->name = value[1];
+    provider->index = gamcf->providers.nelts;
+
+    if (ngx_array_init(&provider->sources, cf->pool, 1,
+                       sizeof(ngx_http_gw_auth_source_t))
+        != NGX_OK
+        || ngx_array_init(&provider->said, cf->pool, 32, sizeof(ngx_str_t))
+           != NGX_OK
+        || ngx_http_gw_auth_provider_say(cf, provider) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
 
     known = ngx_array_push(&gamcf->providers);
     if (known == NULL) {
@@ -133,6 +184,10 @@ ngx_http_gw_auth_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
+    if (ngx_http_gw_auth_provider_fits(cf, provider) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     return ngx_http_gw_auth_provider_check(cf, provider);
 }
 
@@ -145,11 +200,9 @@ ngx_http_gw_auth_provider_line(ngx_conf_t *cf, ngx_command_t *dummy,
 
     char                                     *rv;
     ngx_str_t                                *value;
-    ngx_uint_t                                n;
     const ngx_http_gw_auth_provider_param_t  *param;
 
     value = cf->args->elts;
-    n = cf->args->nelts - 1;
 
     for (param = ngx_http_gw_auth_provider_params; param->name.len; param++) {
 
@@ -157,12 +210,7 @@ ngx_http_gw_auth_provider_line(ngx_conf_t *cf, ngx_command_t *dummy,
             continue;
         }
 
-        if (n < param->min || n > param->max) {
-            rv = "has a wrong number of arguments";
-
-        } else {
-            rv = param->handler(cf, provider);
-        }
+        rv = ngx_http_gw_auth_provider_read(cf, provider, param);
 
         if (rv == NGX_CONF_OK || rv == NGX_CONF_ERROR) {
             return rv;
@@ -182,6 +230,82 @@ ngx_http_gw_auth_provider_line(ngx_conf_t *cf, ngx_command_t *dummy,
 
 
 static char *
+ngx_http_gw_auth_provider_read(ngx_conf_t *cf,
+    ngx_http_gw_auth_provider_t *provider,
+    const ngx_http_gw_auth_provider_param_t *param)
+{
+    ngx_uint_t                                n, bit;
+    const ngx_http_gw_auth_provider_param_t  *p;
+
+    n = cf->args->nelts - 1;
+
+    if (n < param->min || n > param->max) {
+        return "has a wrong number of arguments";
+    }
+
+    bit = (ngx_uint_t) 1 << (param - ngx_http_gw_auth_provider_params);
+
+    if (provider->lines & bit) {
+        return "is duplicate";
+    }
+
+    for (p = ngx_http_gw_auth_provider_params;
+         p->name.len && param->decides;
+         p++)
+    {
+        bit = (ngx_uint_t) 1 << (p - ngx_http_gw_auth_provider_params);
+
+        if (p->decides && (provider->lines & bit)) {
+            return "is one too many: a provider has \"jwks\", "
+                   "\"introspect\", or \"api_key\"";
+        }
+    }
+
+    provider->lines |=
+                 (ngx_uint_t) 1 << (param - ngx_http_gw_auth_provider_params);
+
+    if (ngx_http_gw_auth_provider_say(cf, provider) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return param->handler(cf, provider);
+}
+
+
+/* a line goes into the digest: how many words it has, and the words */
+
+static ngx_int_t
+ngx_http_gw_auth_provider_say(ngx_conf_t *cf,
+    ngx_http_gw_auth_provider_t *provider)
+{
+    u_char      *count;
+    ngx_str_t   *value, *word;
+    ngx_uint_t   i, n;
+
+    value = cf->args->elts;
+    n = cf->args->nelts;
+
+    word = ngx_array_push_n(&provider->said, n + 1);
+    count = ngx_pnalloc(cf->pool, 1);
+
+    if (word == NULL || count == NULL) {
+        return NGX_ERROR;
+    }
+
+    *count = (u_char) n;
+
+    word->len = 1;
+    word->data = count;
+
+    for (i = 0; i < n; i++) {
+        word[i + 1] = value[i];
+    }
+
+    return NGX_OK;
+}
+
+
+static char *
 ngx_http_gw_auth_provider_algorithms(ngx_conf_t *cf,
     ngx_http_gw_auth_provider_t *provider)
 {
@@ -189,10 +313,6 @@ ngx_http_gw_auth_provider_algorithms(ngx_conf_t *cf,
     gw_str_t     name;
     ngx_str_t   *value;
     ngx_uint_t   i;
-
-    if (provider->algs) {
-        return "is duplicate";
-    }
 
     value = cf->args->elts;
 
@@ -226,10 +346,6 @@ ngx_http_gw_auth_provider_audience(ngx_conf_t *cf,
     gw_str_t    *audience;
     ngx_str_t   *value;
     ngx_uint_t   i, n;
-
-    if (provider->audience_set) {
-        return "is duplicate";
-    }
 
     provider->audience_set = 1;
 
@@ -304,10 +420,6 @@ ngx_http_gw_auth_provider_issuer(ngx_conf_t *cf,
 {
     ngx_str_t  *value;
 
-    if (provider->rules.issuer.len) {
-        return "is duplicate";
-    }
-
     value = cf->args->elts;
 
     if (value[1].len == 0) {
@@ -322,44 +434,19 @@ ngx_http_gw_auth_provider_issuer(ngx_conf_t *cf,
 
 
 static char *
-ngx_http_gw_auth_provider_jwks(ngx_conf_t *cf,
-    ngx_http_gw_auth_provider_t *provider)
-{
-    ngx_str_t  *value;
-
-    if (provider->file.len) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (value[1].len <= 5 || ngx_strncmp(value[1].data, "file=", 5) != 0) {
-        return "must look like \"jwks file=PATH\"";
-    }
-
-    provider->file.len = value[1].len - 5;
-    provider->file.data = value[1].data + 5;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
 ngx_http_gw_auth_provider_leeway(ngx_conf_t *cf,
     ngx_http_gw_auth_provider_t *provider)
 {
     time_t      leeway;
     ngx_str_t  *value;
 
-    if (provider->leeway_set) {
-        return "is duplicate";
-    }
-
     value = cf->args->elts;
 
     leeway = ngx_parse_time(&value[1], 1);
 
-    if (leeway == (time_t) NGX_ERROR || leeway > 300) {
+    if (leeway == (time_t) NGX_ERROR
+        || leeway > NGX_HTTP_GW_AUTH_LEEWAY_MAX)
+    {
         return "must be a time of at most 5m";
     }
 
@@ -376,10 +463,6 @@ ngx_http_gw_auth_provider_subject(ngx_conf_t *cf,
 {
     gw_str_t    prefix;
     ngx_str_t  *value;
-
-    if (provider->subject_set) {
-        return "is duplicate";
-    }
 
     provider->subject_set = 1;
 
@@ -409,83 +492,47 @@ ngx_http_gw_auth_provider_subject(ngx_conf_t *cf,
 }
 
 
-/* what was left out gets its default, or is asked for */
-
-static char *
-ngx_http_gw_auth_provider_check(ngx_conf_t *cf,
-    ngx_http_gw_auth_provider_t *provider)
-{
-    const char  *missing;
-
-    missing = NULL;
-
-    if (provider->rules.issuer.len == 0) {
-        missing = "\"issuer\", the \"iss\" of its tokens";
-
-    } else if (!provider->audience_set) {
-        missing = "\"audience\": name the one its tokens are for, "
-                  "or say \"audience off\"";
-
-    } else if (provider->file.len == 0) {
-        missing = "\"jwks file=PATH\", the keys of the issuer";
-    }
-
-    if (missing) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"gw_auth_provider\" \"%V\" has no %s",
-                           &provider->name, missing);
-        return NGX_CONF_ERROR;
-    }
-
-    if (provider->algs == 0) {
-        provider->algs = gw_alg_bit(GW_ALG_RS256) | gw_alg_bit(GW_ALG_ES256)
-                         | gw_alg_bit(GW_ALG_EDDSA);
-    }
-
-    if (!provider->leeway_set) {
-        provider->rules.leeway = 30;
-    }
-
-    if (provider->tier == NULL) {
-        provider->tier = "tier";
-    }
-
-    if (provider->scope == NULL) {
-        provider->scope = "scope";
-    }
-
-    if (ngx_http_gw_auth_provider_keys(cf, provider) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
+/* what kind it is, is known only when all lines were read */
 
 static ngx_int_t
-ngx_http_gw_auth_provider_keys(ngx_conf_t *cf,
+ngx_http_gw_auth_provider_fits(ngx_conf_t *cf,
     ngx_http_gw_auth_provider_t *provider)
 {
-    ngx_str_t    text;
-    ngx_err_t    code;
-    const char  *err;
+    ngx_uint_t                                i, bit, decided;
+    const ngx_http_gw_auth_provider_param_t  *param;
 
-    if (ngx_http_gw_auth_conf_read(cf, &provider->file, GW_JWKS_MAX_TEXT,
-                                   &text, &err, &code)
-        == NGX_OK)
-    {
-        provider->jwks = gw_jwks_parse((const char *) text.data, text.len,
-                                       provider->algs, &err);
+    param = ngx_http_gw_auth_provider_params;
+    decided = 0;
 
-        ngx_http_gw_auth_conf_wipe(&text);
+    for (i = 0; param[i].name.len; i++) {
+        bit = (ngx_uint_t) 1 << i;
+
+        if (param[i].decides && (provider->lines & bit)) {
+            decided = 1;
+        }
     }
 
-    if (provider->jwks == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, code,
-                           "\"jwks\" of \"gw_auth_provider\" \"%V\": "
-                           "\"%V\" %s",
-                           &provider->name, &provider->file, err);
+    if (!decided) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"gw_auth_provider\" \"%V\" has no \"jwks\", "
+                           "\"introspect\", or \"api_key\": say what checks "
+                           "its credentials", &provider->name);
         return NGX_ERROR;
+    }
+
+    for (i = 0; param[i].name.len; i++) {
+        bit = (ngx_uint_t) 1 << i;
+
+        if ((provider->lines & bit)
+            && !(param[i].kinds & ((ngx_uint_t) 1 << provider->kind)))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" of \"gw_auth_provider\" \"%V\" does "
+                               "not go with \"%s\"", &param[i].name,
+                               &provider->name,
+                               ngx_http_gw_auth_provider_kinds[provider->kind]);
+            return NGX_ERROR;
+        }
     }
 
     return NGX_OK;
@@ -498,99 +545,4 @@ ngx_http_gw_auth_provider_cleanup(void *data)
     ngx_http_gw_auth_provider_t  *provider = data;
 
     gw_jwks_free(provider->jwks);
-}
-
-
-/* "sub" is unique within an issuer only, so with several it must be said */
-
-char *
-ngx_http_gw_auth_provider_init(ngx_conf_t *cf,
-    ngx_http_gw_auth_main_conf_t *gamcf)
-{
-    gw_str_t                      *a, *b;
-    ngx_uint_t                     i, j;
-    const char                    *same;
-    ngx_http_gw_auth_provider_t  **provider;
-
-    provider = gamcf->providers.elts;
-
-    for (i = 0; gamcf->providers.nelts > 1 && i < gamcf->providers.nelts; i++)
-    {
-        if (!provider[i]->subject_set) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"gw_auth_provider\" \"%V\" has no \"subject\": "
-                          "with several providers say \"subject prefix=TEXT\", "
-                          "or \"subject shared\" if their users are the same",
-                          &provider[i]->name);
-            return NGX_CONF_ERROR;
-        }
-
-        for (j = 0; j < i; j++) {
-
-            a = &provider[i]->rules.issuer;
-            b = &provider[j]->rules.issuer;
-
-            if (a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0)
-            {
-                same = "\"issuer\"";
-
-            } else if (provider[i]->prefix.len
-                       && ngx_gw_str_equal(&provider[i]->prefix,
-                                           &provider[j]->prefix))
-            {
-                same = "prefix in \"subject\"";
-
-            } else {
-                continue;
-            }
-
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"gw_auth_provider\" \"%V\" and \"%V\" have "
-                          "the same %s",
-                          &provider[j]->name, &provider[i]->name, same);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/* names become providers only now: a provider may follow its use */
-
-ngx_int_t
-ngx_http_gw_auth_provider_resolve(ngx_conf_t *cf,
-    ngx_http_gw_auth_main_conf_t *gamcf, ngx_http_gw_auth_list_t *list)
-{
-    ngx_str_t                     *name;
-    ngx_uint_t                     i, j;
-    ngx_http_gw_auth_provider_t  **known, **provider;
-
-    name = list->names.elts;
-    known = gamcf->providers.elts;
-
-    for (i = 0; i < list->names.nelts; i++) {
-
-        for (j = 0; j < gamcf->providers.nelts; j++) {
-            if (ngx_gw_str_equal(&known[j]->name, &name[i])) {
-                break;
-            }
-        }
-
-        if (j == gamcf->providers.nelts) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"gw_auth\" names the unknown provider \"%V\": "
-                          "define it by \"gw_auth_provider\"", &name[i]);
-            return NGX_ERROR;
-        }
-
-        provider = ngx_array_push(&list->providers);
-        if (provider == NULL) {
-            return NGX_ERROR;
-        }
-
-        *provider = known[j];
-    }
-
-    return NGX_OK;
 }

@@ -7,15 +7,16 @@
 #include "ngx_http_gw_util.h"
 
 
-static ngx_uint_t ngx_http_gw_util_spells(ngx_str_t *key, ngx_str_t *name);
+static ngx_int_t ngx_http_gw_util_unlink(ngx_http_request_t *r,
+    ngx_str_t *name, ngx_uint_t empty);
+static ngx_uint_t ngx_http_gw_util_spells(const ngx_str_t *key,
+    const ngx_str_t *name);
 static ngx_list_part_t *ngx_http_gw_util_remove(ngx_http_request_t *r,
     ngx_list_part_t *prev, ngx_list_part_t *part, ngx_uint_t i);
 static void ngx_http_gw_util_forget(ngx_http_request_t *r,
     ngx_table_elt_t *h);
 static void ngx_http_gw_util_forget_known(ngx_http_request_t *r,
     ngx_table_elt_t *h, ngx_uint_t offset);
-static void ngx_http_gw_util_forget_variable(ngx_http_request_t *r,
-    ngx_str_t *name);
 
 
 void *
@@ -67,6 +68,21 @@ ngx_http_gw_state_get(ngx_http_request_t *r, ngx_module_t *module,
 ngx_int_t
 ngx_http_gw_header_unlink(ngx_http_request_t *r, ngx_str_t *name)
 {
+    return ngx_http_gw_util_unlink(r, name, 0);
+}
+
+
+ngx_int_t
+ngx_http_gw_header_unlink_empty(ngx_http_request_t *r, ngx_str_t *name)
+{
+    return ngx_http_gw_util_unlink(r, name, 1);
+}
+
+
+static ngx_int_t
+ngx_http_gw_util_unlink(ngx_http_request_t *r, ngx_str_t *name,
+    ngx_uint_t empty)
+{
     ngx_int_t         n;
     ngx_uint_t        i;
     ngx_table_elt_t  *h;
@@ -93,7 +109,9 @@ ngx_http_gw_header_unlink(ngx_http_request_t *r, ngx_str_t *name)
 
         h = (ngx_table_elt_t *) part->elts + i;
 
-        if (!ngx_http_gw_util_spells(&h->key, name)) {
+        if (!ngx_http_gw_util_spells(&h->key, name)
+            || (empty && h->value.len))
+        {
             i++;
             continue;
         }
@@ -114,15 +132,47 @@ ngx_http_gw_header_unlink(ngx_http_request_t *r, ngx_str_t *name)
     }
 
     if (n) {
-        ngx_http_gw_util_forget_variable(r, name);
+        ngx_http_gw_variable_forget(r, "http_", name);
     }
 
     return n;
 }
 
 
+ngx_table_elt_t *
+ngx_http_gw_header_next(ngx_http_request_t *r, const ngx_str_t *name,
+    ngx_http_gw_header_iter_t *it)
+{
+    ngx_table_elt_t  *h;
+
+    if (it->part == NULL) {
+        it->part = &r->headers_in.headers.part;
+    }
+
+    for ( ;; ) {
+
+        if (it->i >= it->part->nelts) {
+            if (it->part->next == NULL) {
+                return NULL;
+            }
+
+            it->part = it->part->next;
+            it->i = 0;
+
+            continue;
+        }
+
+        h = (ngx_table_elt_t *) it->part->elts + it->i++;
+
+        if (ngx_http_gw_util_spells(&h->key, name)) {
+            return h;
+        }
+    }
+}
+
+
 static ngx_uint_t
-ngx_http_gw_util_spells(ngx_str_t *key, ngx_str_t *name)
+ngx_http_gw_util_spells(const ngx_str_t *key, const ngx_str_t *name)
 {
     u_char      ch;
     ngx_uint_t  i;
@@ -318,44 +368,6 @@ ngx_http_gw_util_forget_known(ngx_http_request_t *r, ngx_table_elt_t *h,
 #endif
 
 
-/* an indexed $http_NAME may have been evaluated before */
-
-static void
-ngx_http_gw_util_forget_variable(ngx_http_request_t *r, ngx_str_t *name)
-{
-    u_char                     *p;
-    ngx_uint_t                  i, n;
-    ngx_http_variable_t        *v;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
-
-    v = cmcf->variables.elts;
-
-    for (i = 0; i < cmcf->variables.nelts; i++) {
-
-        if (v[i].name.len != name->len + 5
-            || ngx_strncmp(v[i].name.data, "http_", 5) != 0)
-        {
-            continue;
-        }
-
-        p = v[i].name.data + 5;
-
-        for (n = 0; n < name->len; n++) {
-            if (p[n] != (name->data[n] == '-' ? '_' : name->data[n])) {
-                break;
-            }
-        }
-
-        if (n == name->len) {
-            r->variables[i].valid = 0;
-            r->variables[i].not_found = 0;
-        }
-    }
-}
-
-
 ngx_int_t
 ngx_http_gw_header_add(ngx_http_request_t *r, ngx_str_t *name,
     ngx_str_t *lowcase, ngx_str_t *value)
@@ -375,7 +387,7 @@ ngx_http_gw_header_add(ngx_http_request_t *r, ngx_str_t *name,
     h->next = NULL;
 #endif
 
-    ngx_http_gw_util_forget_variable(r, lowcase);
+    ngx_http_gw_variable_forget(r, "http_", lowcase);
 
     return NGX_OK;
 }
@@ -420,4 +432,47 @@ ngx_http_gw_variable(ngx_http_request_t *r, ngx_str_t *name, ngx_uint_t hash)
     }
 
     return value;
+}
+
+
+/* an indexed variable may have been evaluated before */
+
+void
+ngx_http_gw_variable_forget(ngx_http_request_t *r, const char *prefix,
+    const ngx_str_t *name)
+{
+    u_char                     *p, ch;
+    size_t                      len;
+    ngx_uint_t                  i, n;
+    ngx_http_variable_t        *v;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
+    v = cmcf->variables.elts;
+    len = ngx_strlen(prefix);
+
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+
+        if (v[i].name.len != len + name->len
+            || ngx_strncmp(v[i].name.data, prefix, len) != 0)
+        {
+            continue;
+        }
+
+        p = v[i].name.data + len;
+
+        for (n = 0; n < name->len; n++) {
+            ch = ngx_tolower(name->data[n]);
+
+            if (p[n] != (ch == '-' ? '_' : ch)) {
+                break;
+            }
+        }
+
+        if (n == name->len) {
+            r->variables[i].valid = 0;
+            r->variables[i].not_found = 0;
+        }
+    }
 }

@@ -21,10 +21,17 @@
  * evaluated $http_NAME variables are reset.  Returns the number of removed
  * headers, or NGX_ERROR if there was no memory.
  *
+ * ngx_http_gw_header_unlink_empty() removes those alone that have no value.
+ * ngx_http_gw_header_next() iterates over the headers it would remove, from
+ * an "it" that was zeroed; meanwhile none may be removed.
+ *
  * ngx_http_gw_header_add() appends a request header, which upstreams will
  * see, and resets $http_NAME; "lowcase" is its name in lower case.
  * ngx_http_gw_header_out() appends a response header and returns it, NULL if
  * out of memory.  Names and values are not copied.
+ *
+ * ngx_http_gw_variable_forget() makes the variable "prefix" and "name", in
+ * any case, where "-" is "_", be evaluated again.
  *
  * ngx_http_gw_variable() evaluates the variable "name" at run time, so that
  * nobody needs the module which defines it.  "hash" is that of the name, as
@@ -40,6 +47,12 @@
 #include <ngx_http.h>
 
 
+typedef struct {
+    ngx_list_part_t   *part;
+    ngx_uint_t         i;
+} ngx_http_gw_header_iter_t;
+
+
 GW_HIDDEN_BEGIN
 
 void *ngx_http_gw_state_create(ngx_http_request_t *r, ngx_module_t *module,
@@ -48,6 +61,10 @@ void *ngx_http_gw_state_get(ngx_http_request_t *r, ngx_module_t *module,
     ngx_pool_cleanup_pt handler);
 
 ngx_int_t ngx_http_gw_header_unlink(ngx_http_request_t *r, ngx_str_t *name);
+ngx_int_t ngx_http_gw_header_unlink_empty(ngx_http_request_t *r,
+    ngx_str_t *name);
+ngx_table_elt_t *ngx_http_gw_header_next(ngx_http_request_t *r,
+    const ngx_str_t *name, ngx_http_gw_header_iter_t *it);
 ngx_int_t ngx_http_gw_header_add(ngx_http_request_t *r, ngx_str_t *name,
     ngx_str_t *lowcase, ngx_str_t *value);
 ngx_table_elt_t *ngx_http_gw_header_out(ngx_http_request_t *r,
@@ -55,6 +72,8 @@ ngx_table_elt_t *ngx_http_gw_header_out(ngx_http_request_t *r,
 
 ngx_str_t ngx_http_gw_variable(ngx_http_request_t *r, ngx_str_t *name,
     ngx_uint_t hash);
+void ngx_http_gw_variable_forget(ngx_http_request_t *r, const char *prefix,
+    const ngx_str_t *name);
 
 GW_HIDDEN_END
 

@@ -198,7 +198,7 @@ WWW-Authenticate: Bearer realm="gateway"
 --- response_body_filters eval
 \&GWAuth::request_id
 --- response_body eval
-problem('An access token is required')
+problem('A credential is required')
 --- error_log
 gw auth: refused: missing,
 
@@ -434,7 +434,7 @@ header_lines('Authorization')
 --- error_code eval
 [401, 200]
 --- response_headers eval
-["Content-Type: application/problem+json\nContent-Length: 146", ""]
+["Content-Type: application/problem+json\nContent-Length: 143", ""]
 --- response_body eval
 ["", ""]
 
@@ -453,7 +453,7 @@ header_lines('Authorization')
 --- error_code eval
 [401, 200]
 --- response_body_like eval
-["An access token is required", "\\AGET /second"]
+["A credential is required", "\\AGET /second"]
 
 
 
@@ -799,7 +799,7 @@ my $o = bearer(token(claims => { iss => 'https://other.test' }));
 --- error_code eval
 [401, 200]
 --- response_body_like eval
-["An access token is required", "\\AGET / "]
+["A credential is required", "\\AGET / "]
 
 
 

@@ -763,7 +763,7 @@ sub {
 --- response_body_like eval
 ['x-other: d  no passport', 'x-other: d  \{.*"sub":"alice"']
 --- error_log
-client sent 2 X-Passport headers, removed
+client sent 2 headers that carry passports, removed
 
 
 
@@ -779,7 +779,7 @@ X-Passport: secret-a
 x-passport: secret-b
 X-Passport:
 --- error_log
-client sent 3 X-Passport headers, removed
+client sent 3 headers that carry passports, removed
 --- no_error_log
 secret
 [error]

@@ -283,7 +283,7 @@ WWW-Authenticate: Bearer realm=\"gateway\", error=\"invalid_token\""]
 --- response_body_filters eval
 \&GWAuth::request_id
 --- response_body_like eval
-['\AGET /second', '\A' . quotemeta(problem('The access token is not valid'))]
+['\AGET /second', '\A' . quotemeta(problem('The credential is not valid'))]
 --- seen
 /accel=/second first -
 /accel=/second first -
@@ -314,7 +314,7 @@ WWW-Authenticate: Bearer realm=\"gateway\"", "! WWW-Authenticate"]
 --- response_body_filters eval
 \&GWAuth::request_id
 --- response_body_like eval
-['\A' . quotemeta(problem('An access token is required')), '\AGET /']
+['\A' . quotemeta(problem('A credential is required')), '\AGET /']
 --- seen
 / orders -
 
@@ -409,7 +409,7 @@ WWW-Authenticate: Bearer realm="gateway"
 --- response_body_filters eval
 \&GWAuth::request_id
 --- response_body eval
-problem('An access token is required')
+problem('A credential is required')
 
 
 
@@ -584,7 +584,7 @@ Connection: close\r
 --- response_body_filters eval
 \&GWAuth::request_id
 --- response_body eval
-problem('An access token is required')
+problem('A credential is required')
 --- seen
 
 
@@ -603,3 +603,50 @@ problem('An access token is required')
 --- response_body_like: \AGET /a
 --- seen
 /a - -
+
+
+
+=== TEST 24: on to a location where another provider would have been asked
+--- http_config
+    gw_auth_zone     identities:1m;
+    gw_passport_key  new $TEST_NGINX_KEYS/passport.pem;
+
+    gw_auth_provider accounts {
+        issuer      https://accounts.test;
+        audience    gateway;
+        credential  bearer cookie=c;
+        jwks        file=$TEST_NGINX_KEYS/jwks.json;
+        subject     shared;
+    }
+    gw_auth_provider sessions {
+        introspect  uri=/introspect;
+        subject     shared;
+    }
+--- config
+    location / {
+        gw_auth     accounts;
+        proxy_pass  http://127.0.0.1:$TEST_NGINX_UPSTREAM;
+    }
+    location /second {
+        gw_auth     sessions accounts;
+        proxy_pass  http://127.0.0.1:$TEST_NGINX_UPSTREAM;
+        add_header  X-Who "$gw_subject,$gw_auth_status" always;
+    }
+    location = /introspect {
+        internal;
+        return  200 '{"active":false}';
+    }
+--- request eval
+["GET /accel=/second", "GET /second", "GET /accel=/second"]
+--- more_headers eval
+[bearer(token()), bearer(token()), "Cookie: c=" . token() . "\n"]
+--- error_code eval
+[401, 401, 200]
+--- response_headers eval
+[("X-Who: ,inactive\nContent-Type: application/problem+json
+WWW-Authenticate: Bearer realm=\"gateway\", error=\"invalid_token\"") x 2,
+ 'X-Who: alice,ok']
+--- seen
+/accel=/second - -
+/accel=/second - -
+/second - -

@@ -32,7 +32,12 @@ run_deps=( redis-server:redis-server redis-tools:redis-cli kcat:kcat
 
 java_deps=( default-jre-headless:java maven:mvn )
 
-test_deps=( libcmocka-dev python3-jwt python3-cryptography )
+test_deps=( libcmocka-dev python3-jwt python3-cryptography jose:jose )
+
+# what docs/examples are built with; a language that is missing is not tested
+
+examples_deps=( libcjose-dev libcurl4-openssl-dev nodejs:node node-jose
+                ecj:javac golang-go:go )
 
 check_deps=( cppcheck:cppcheck shellcheck:shellcheck )
 
@@ -51,7 +56,7 @@ policy_mark='# put here by the gateway modules while installing'
 
 
 main() {
-    local group want=() java=0 test_nginx=0
+    local group want=() java=0 test_nginx=0 examples=0
 
     [ "${GW_DEPS-}" != off ] || return 0
 
@@ -65,7 +70,8 @@ main() {
             build) want+=( "${build_deps[@]}" ) ;;
             run)   want+=( "${build_deps[@]}" "${run_deps[@]}" ); java=1 ;;
             test)  want+=( "${build_deps[@]}" "${run_deps[@]}"
-                           "${test_deps[@]}" ); java=1; test_nginx=1 ;;
+                           "${test_deps[@]}" )
+                   java=1; test_nginx=1; examples=1 ;;
             check) want+=( "${build_deps[@]}" "${check_deps[@]}" ) ;;
             fuzz)  want+=( "${build_deps[@]}" "${fuzz_deps[@]}" ) ;;
             bench) want+=( "${build_deps[@]}" "${run_deps[@]}"
@@ -86,6 +92,11 @@ main() {
     if [ $java = 1 ] && [ "${GW_KAFKA-}" != mock ]; then
         (need "${java_deps[@]}") \
             || say "no Java: librdkafka's mock broker stands in for Kafka"
+    fi
+
+    if [ $examples = 1 ]; then
+        (need "${examples_deps[@]}") \
+            || say "some of docs/examples can't be tested"
     fi
 }
 

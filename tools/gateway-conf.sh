@@ -9,10 +9,10 @@
 #     nginx -p DIR -c conf/gateway.conf
 #
 # DIR gets conf/, with the keys the file names, modules/ and logs/.  The
-# ports of conf/gateway.conf (8080, 6379, 9092, 8081) are replaced by those
-# in the environment: GW_PORT REDIS_PORT KAFKA_PORT UPSTREAM_PORT, and
-# GW_LISTEN replaces the address to listen on.  GW_MODULES says where the
-# modules are, "none" that they are linked in.
+# ports of conf/gateway.conf (8080, 6379, 9092, 8081, 8082) are replaced by
+# those in the environment: GW_PORT REDIS_PORT KAFKA_PORT UPSTREAM_PORT
+# AUTH_PORT, and GW_LISTEN replaces the address to listen on.  GW_MODULES says
+# where the modules are, "none" that they are linked in.
 
 set -euo pipefail
 
@@ -38,6 +38,7 @@ main() {
     script="s,127\\.0\\.0\\.1:6379,127.0.0.1:${REDIS_PORT:-6379},
         s,127\\.0\\.0\\.1:9092,127.0.0.1:${KAFKA_PORT:-9092},
         s,127\\.0\\.0\\.1:8081,127.0.0.1:${UPSTREAM_PORT:-8081},
+        s,127\\.0\\.0\\.1:8082,127.0.0.1:${AUTH_PORT:-8082},
         s,listen  *8080,listen  $listen,
         s,/run/nginx.pid,logs/nginx.pid,
         s,/var/log/nginx/,logs/,

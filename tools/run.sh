@@ -2,7 +2,8 @@
 
 # Copyright (C) The nginx gateway modules authors
 
-# "make run": Redis, Kafka, a sample upstream and the gateway, until Ctrl-C.
+# "make run": Redis, Kafka, a sample auth service, a sample upstream and the
+# gateway, until Ctrl-C.
 #
 # Everything is in build/run: env with shell variables for trying it out,
 # the gateway's folder, the servers' folders with their logs.
@@ -20,7 +21,7 @@ server=$root/tools/server.sh
 url=http://127.0.0.1:${GW_PORT:=8080}
 nginx_pid=
 
-export GW_PORT REDIS_PORT KAFKA_PORT UPSTREAM_PORT KAFKA_ARCHIVE=no
+export GW_PORT REDIS_PORT KAFKA_PORT UPSTREAM_PORT AUTH_PORT KAFKA_ARCHIVE=no
 
 
 main() {
@@ -37,14 +38,17 @@ main() {
 
     stop_gateway
     "$server" stop-all "$run"
-    rm -rf "$gateway" "$run/kafka" "$run/redis" "$run/upstream" "$run/env"
+    rm -rf "$gateway" "$run/kafka" "$run/redis" "$run/upstream" "$run/auth" \
+        "$run/env"
     port_is_free
 
     REDIS_PORT=$("$server" start redis "$run/redis")
     KAFKA_PORT=$("$server" start broker "$run/kafka")
     UPSTREAM_PORT=$("$server" start upstream "$run/upstream")
+    AUTH_PORT=$("$server" start auth-service "$run/auth")
 
     "$root/tools/gateway-conf.sh" "$gateway"
+    cp "$gateway/keys/jwks.json" "$run/auth/jwks.json"
     start_gateway
     write_env
     tour
@@ -143,6 +147,7 @@ TOKEN_GOLD=$(token gold bob)
 KAFKA=127.0.0.1:$KAFKA_PORT
 TOPIC=gw.usage
 REDIS=redis://127.0.0.1:$REDIS_PORT/0
+AUTH=http://127.0.0.1:$AUTH_PORT
 END
     mv "$run/env.new" "$run/env"
 }
@@ -184,6 +189,18 @@ Kafka is $broker.  Paste this into another shell, in this folder:
                  if /"x-passport":"[^.]+\\.([^.]+)/'
     curl -s \$GW_URL/.well-known/jwks.json
 
+    # log in at the sample auth service: an opaque token, and a passport
+    # for the account
+    SESSION=\$(curl -s -d 'sub=bob&plan=gold&scope=account' \$AUTH/login \\
+        | perl -ne 'print \$1 if /"access_token":"([^"]+)/')
+    curl -i -H "Authorization: Bearer \$SESSION" \$GW_URL/account/
+
+    # a partner's API key: Redis knows its SHA-256 only
+    redis-cli -u \$REDIS HSET \\
+        gw:key:\$(printf %s s3cret | sha256sum | cut -d ' ' -f 1) \\
+        subject acme tier gold scope orders:read
+    curl -i -H "X-API-Key: s3cret" \$GW_URL/orders/1
+
     # without a token, and with one that was tampered with: 401
     curl -i \$GW_URL/orders/1
     curl -i -H "Authorization: Bearer \${TOKEN_GOLD}x" \$GW_URL/orders/1
@@ -193,6 +210,14 @@ Kafka is $broker.  Paste this into another shell, in this folder:
         curl -s -o /dev/null -w '%{http_code} ' \\
             -H "Authorization: Bearer \$TOKEN_FREE" \$GW_URL/orders/\$i
     done; echo
+
+    # lock alice out: within a second 401, though her token is still valid
+    curl -i -H "Authorization: Bearer \$TOKEN_FREE" \$GW_URL/orders/1
+    redis-cli -u \$REDIS XADD gw:revoked '*' \\
+        sub alice until \$((\$(date +%s) + 86400))
+
+    # who was let in, who was not and why, as Prometheus reads it
+    curl -s \$GW_URL/gw/metrics
 
     # one usage event for each of these requests
     kcat -C -q -e -b \$KAFKA -t \$TOPIC

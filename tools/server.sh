@@ -4,7 +4,8 @@
 
 # Servers for tests and for "make run", on loopback:
 #
-#     tools/server.sh start redis|kafka|mock-kafka|broker|upstream DIR
+#     tools/server.sh start redis|kafka|mock-kafka|broker DIR
+#     tools/server.sh start upstream|auth-service DIR
 #     tools/server.sh stop DIR ...
 #     tools/server.sh stop-all DIR
 #
@@ -20,6 +21,9 @@
 # into which its commands are written (tools/gw-kafka-mock.c).  "broker" is
 # Kafka, or without Java or if GW_KAFKA=mock its mock, and says so; DIR/kind
 # tells which.  KAFKA_ARCHIVE=no makes the first stop of a Kafka quick.
+#
+# The key set that auth-service shows is DIR/jwks.json, if it is there, and
+# what it remembers is in DIR/tokens.
 
 set -euo pipefail
 
@@ -231,6 +235,17 @@ launch_upstream() {
 
 check_upstream() {
     grep -q '^listening ' "$dir/log"
+}
+
+
+launch_auth-service() {
+    in_background "$root/tools/auth-service" -p "$port" \
+        -k "$dir/jwks.json" -l "$dir/requests" -t "$dir/tokens"
+}
+
+
+check_auth-service() {
+    check_upstream
 }
 
 

@@ -326,8 +326,8 @@ for my $name (sort keys %refused) {
        "$name: problem+json");
     is_deeply($r->{json}, {
         type => 'about:blank', title => 'Unauthorized', status => 401,
-        detail => $bearer ? 'The access token is not valid'
-                          : 'An access token is required',
+        detail => $bearer ? 'The credential is not valid'
+                          : 'A credential is required',
         request_id => $line->{request},
     }, "$name: the body tells no more");
     ok(!$r->{seen}, "$name: the upstream saw nothing");

@@ -5,7 +5,7 @@
 
 
 /* links: src/gw_alg.c src/gw_b64.c src/gw_json.c src/gw_key.c */
-/* links: src/gw_jwk.c src/gw_jwks.c */
+/* links: src/gw_jwk.c src/gw_jwks.c src/gw_claim.c */
 
 
 /*
@@ -21,6 +21,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
+#include "gw_claim.h"
 #include "gw_jwt.c"
 
 
@@ -40,6 +41,9 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
         "\"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY\"},"
         "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"a\","
         "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"},"
+        "{\"kty\":\"OKP\",\"crv\":\"Ed448\",\"kid\":\"b\","
+        "\"x\":\"X9dEm1m0Yf0s54fsYWrUah2hNCSFpw4fig6nXYDpZ3jt8SR2m0bHBhvWeD3x5Q"
+        "9s0foavq_oJWGA\"},"
         "{\"kty\":\"EC\",\"crv\":\"P-256\","
         "\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
         "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}]}";
@@ -93,7 +97,9 @@ read_all(const gw_jwt_t *jwt)
 
     json_object_foreach(jwt->claims, name, value) {
 
-        if (gw_jwt_claim(jwt, name, buf, sizeof(buf), &len) == GW_OK) {
+        if (gw_claim_text(jwt->claims, name, buf, sizeof(buf), &len)
+            == GW_OK)
+        {
             s.data = buf;
             s.len = len;
             assert(len <= sizeof(buf) && !gw_json_has_control(&s));
@@ -103,6 +109,16 @@ read_all(const gw_jwt_t *jwt)
     for (i = 0; i < jwt->sub.len; i++) {
         assert((unsigned char) jwt->sub.data[i] >= 0x20);
     }
+
+    for (i = 0; i < jwt->jti.len; i++) {
+        assert((unsigned char) jwt->jti.data[i] >= 0x20);
+    }
+
+    /* the text that goes into the cache says the same */
+
+    value = gw_json_object(jwt->payload.data, jwt->payload.len);
+    assert(json_equal(value, jwt->claims));
+    json_decref(value);
 }
 
 

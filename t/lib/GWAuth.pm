@@ -193,14 +193,15 @@ END_OF_CONFIG
     $block->set_value('request', ["GET /\n", "GET /\n"]);
     $block->set_value('more_headers', [bearer($token), bearer(token())]);
     $block->set_value('error_code', [401, 200]);
-    $block->set_value('error_log', "gw auth: refused: $reason,");
+    $block->set_value('error_log',
+        qr/gw auth: refused: $reason(?: (?:by|for) \d+ s)?,/);
     $block->set_value('response_headers', [
         "Content-Type: application/problem+json\n"
         . 'WWW-Authenticate: Bearer realm="gateway", error="invalid_token"',
         '! WWW-Authenticate',
     ]);
     $block->set_value('response_body_like', [
-        '\A' . quotemeta(problem('The access token is not valid')) . '\z',
+        '\A' . quotemeta(problem('The credential is not valid')) . '\z',
         '\AGET / HTTP/1.0\n',
     ]);
     $block->set_value('response_body_filters', \&request_id);

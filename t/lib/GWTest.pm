@@ -597,6 +597,7 @@ sub write_conf {
     local $ENV{REDIS_PORT} = $arg->{redis} ? $arg->{redis}->port : 1;
     local $ENV{KAFKA_PORT} = $arg->{kafka} ? $arg->{kafka}->port : 1;
     local $ENV{UPSTREAM_PORT} = $arg->{upstream} ? $arg->{upstream}->port : 1;
+    local $ENV{AUTH_PORT} = $self->auth_port;
 
     my $text = $arg->{conf}
         // GWTest::slurp("$GWTest::ROOT/conf/gateway.conf");
@@ -619,6 +620,30 @@ sub write_conf {
 
     system("$GWTest::ROOT/tools/gateway-conf.sh", $self->{dir}, $file) == 0
         or die "cannot write the configuration\n";
+}
+
+
+# the auth service is the test's own, or one for the keys of the issuer
+
+sub auth_port {
+    my ($self) = @_;
+
+    my $arg = $self->{arg};
+
+    return $arg->{auth}->port if $arg->{auth};
+    return 1 if $arg->{conf} || (defined $arg->{start} && !$arg->{start});
+
+    if (!$self->{auth}) {
+        $self->{auth} = GWTest::Server->new('auth-service',
+                                            ($arg->{name} || 'gateway')
+                                            . '-auth');
+        GWTest::key_file('jwks.json');
+        symlink("$ENV{TEST_NGINX_KEYS}/jwks.json",
+                $self->{auth}->dir . '/jwks.json')
+            or die "symlink: $!\n";
+    }
+
+    return $self->{auth}->port;
 }
 
 

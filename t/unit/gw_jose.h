@@ -23,6 +23,7 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
@@ -78,6 +79,47 @@ jose_release(void **state)
     jose_kept = NULL;
 
     return 0;
+}
+
+
+/* OpenSSL gets no memory while this is set, if jose_own_memory() came first */
+
+static int  jose_no_memory;
+
+
+static inline void *
+jose_resize(void *p, size_t size, const char *file, int line)
+{
+    (void) file;
+    (void) line;
+
+    return jose_no_memory ? NULL : realloc(p, size);
+}
+
+
+static inline void *
+jose_allocate(size_t size, const char *file, int line)
+{
+    return jose_resize(NULL, size, file, line);
+}
+
+
+static inline void
+jose_free(void *p, const char *file, int line)
+{
+    (void) file;
+    (void) line;
+
+    free(p);
+}
+
+
+static inline void
+jose_own_memory(void)
+{
+    if (CRYPTO_set_mem_functions(jose_allocate, jose_resize, jose_free) != 1) {
+        jose_die("OpenSSL has memory already");
+    }
 }
 
 
@@ -165,6 +207,13 @@ jose_ed25519(void)
 }
 
 
+static inline EVP_PKEY *
+jose_ed448(void)
+{
+    return EVP_PKEY_Q_keygen(NULL, NULL, "ED448");
+}
+
+
 static inline char *
 jose_number(const EVP_PKEY *pkey, const char *name, int size)
 {
@@ -200,7 +249,7 @@ jose_jwk(const EVP_PKEY *pkey, const char *members)
     char            group[64];
     size_t          len;
     const char     *crv;
-    unsigned char   raw[32];
+    unsigned char   raw[57];
 
     if (EVP_PKEY_is_a(pkey, "RSA")) {
         return jose_printf("{\"kty\":\"RSA\",\"n\":\"%s\",\"e\":\"%s\"%s}",
@@ -209,12 +258,13 @@ jose_jwk(const EVP_PKEY *pkey, const char *members)
                            members);
     }
 
-    if (EVP_PKEY_is_a(pkey, "ED25519")) {
+    if (EVP_PKEY_is_a(pkey, "ED25519") || EVP_PKEY_is_a(pkey, "ED448")) {
         len = sizeof(raw);
         EVP_PKEY_get_raw_public_key(pkey, raw, &len);
 
-        return jose_printf("{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
+        return jose_printf("{\"kty\":\"OKP\",\"crv\":\"%s\","
                            "\"x\":\"%s\"%s}",
+                           len == 57 ? "Ed448" : "Ed25519",
                            jose_b64(raw, len), members);
     }
 

@@ -27,7 +27,7 @@
              | gw_alg_bit(GW_ALG_PS512))
 
 
-static EVP_PKEY  *rsa, *p256, *p384, *p521, *ed;
+static EVP_PKEY  *rsa, *p256, *p384, *p521, *ed, *ed448;
 
 
 static int
@@ -40,6 +40,7 @@ setup(void **state)
     p384 = jose_ec("P-384");
     p521 = jose_ec("P-521");
     ed = jose_ed25519();
+    ed448 = jose_ed448();
 
     return 0;
 }
@@ -53,6 +54,7 @@ teardown(void **state)
     EVP_PKEY_free(p384);
     EVP_PKEY_free(p521);
     EVP_PKEY_free(ed);
+    EVP_PKEY_free(ed448);
 
     return jose_release(state);
 }
@@ -127,6 +129,7 @@ test_a_type_has_its_algorithms(void **state)
     expect(jose_jwk(p384, ""), JOSE_ALL, gw_alg_bit(GW_ALG_ES384));
     expect(jose_jwk(p521, ""), JOSE_ALL, gw_alg_bit(GW_ALG_ES512));
     expect(jose_jwk(ed, ""), JOSE_ALL, gw_alg_bit(GW_ALG_EDDSA));
+    expect(jose_jwk(ed448, ""), JOSE_ALL, gw_alg_bit(GW_ALG_EDDSA));
 
     expect(jose_oct(SECRET SECRET, 64, ""), JOSE_ALL, HS);
     expect(jose_oct(SECRET SECRET, 64, ""), RS, 0);
@@ -146,6 +149,7 @@ test_public_keys_are_no_secrets(void **state)
     expect(jose_jwk(rsa, ""), HS, 0);
     expect(jose_jwk(p256, ""), HS, 0);
     expect(jose_jwk(ed, ""), HS, 0);
+    expect(jose_jwk(ed448, ""), HS, 0);
     expect(jose_oct(SECRET, 32, ""), JOSE_ALL & ~HS, 0);
     expect(jose_jwk(p384, ""), gw_alg_bit(GW_ALG_ES256), 0);
     expect(jose_jwk(rsa, ""), 0, 0);
@@ -178,7 +182,8 @@ test_alg_pins(void **state)
                                          : (alg == GW_ALG_ES384) ? p384 : p521;
             break;
 
-        case GW_ALG_ED25519:
+        case GW_ALG_ED:
+            expect(jose_jwk(ed448, member), JOSE_ALL, gw_alg_bit(alg));
             pkey = ed;
             break;
 
@@ -241,7 +246,13 @@ test_unknown_keys_are_left_out(void **state)
     expect("{\"kty\":\"EC\"}", JOSE_ALL, 0);
     expect("{\"kty\":\"EC\",\"crv\":\"Ed25519\",\"x\":\"AA\"}", JOSE_ALL, 0);
     expect("{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"AA\"}", JOSE_ALL, 0);
-    expect("{\"kty\":\"OKP\",\"crv\":\"Ed448\",\"x\":\"AA\"}", JOSE_ALL, 0);
+    expect("{\"kty\":\"OKP\",\"crv\":\"X448\",\"x\":\"AA\"}", JOSE_ALL, 0);
+    expect("{\"kty\":\"OKP\",\"crv\":\"ed25519\",\"x\":\"AA\"}", JOSE_ALL,
+           0);
+    expect("{\"kty\":\"OKP\",\"crv\":\"ED448\",\"x\":\"AA\"}", JOSE_ALL, 0);
+    expect("{\"kty\":\"OKP\",\"x\":\"AA\"}", JOSE_ALL, 0);
+    expect("{\"kty\":\"EC\",\"crv\":\"Ed448\",\"x\":\"AA\"}", JOSE_ALL, 0);
+    expect("{\"kty\":\"\",\"crv\":\"Ed448\",\"x\":\"AA\"}", JOSE_ALL, 0);
     expect("{\"kty\":\"OKP\",\"crv\":7,\"x\":\"AA\"}", JOSE_ALL, 0);
 }
 
@@ -252,7 +263,7 @@ test_private_keys(void **state)
     size_t  i;
 
     static const char  *names[] = {
-        "d", "p", "q", "dp", "dq", "qi", "oth"
+        "d", "p", "q", "dp", "dq", "qi", "oth", "priv"
     };
 
     (void) state;
@@ -264,6 +275,7 @@ test_private_keys(void **state)
 
     expect_error(jose_jwk(p256, ",\"d\":\"AA\""), "contains a private key");
     expect_error(jose_jwk(ed, ",\"d\":null"), "contains a private key");
+    expect_error(jose_jwk(ed448, ",\"d\":\"AA\""), "contains a private key");
     expect_error(jose_jwk(rsa, ",\"use\":\"enc\",\"d\":\"AA\""),
                  "contains a private key");
 }
@@ -383,6 +395,17 @@ test_unfit_numbers(void **state)
                              "\"x\":\"%s\",\"y\":\"%s\"}", x, y),
                  "has an EC key with coordinates of a wrong length");
     expect_error("{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAA\"}",
+                 "has a key OpenSSL does not accept");
+    expect_error("{\"kty\":\"OKP\",\"crv\":\"Ed448\",\"x\":\"AAAA\"}",
+                 "has a key OpenSSL does not accept");
+
+    /* a key of one curve under the name of the other */
+
+    x = strstr(jose_jwk(ed, ""), "\"x\"");
+    expect_error(jose_printf("{\"kty\":\"OKP\",\"crv\":\"Ed448\",%s", x),
+                 "has a key OpenSSL does not accept");
+    x = strstr(jose_jwk(ed448, ""), "\"x\"");
+    expect_error(jose_printf("{\"kty\":\"OKP\",\"crv\":\"Ed25519\",%s", x),
                  "has a key OpenSSL does not accept");
 }
 

@@ -5,7 +5,7 @@
 
 
 /* links: src/gw_alg.c src/gw_b64.c src/gw_json.c src/gw_jwk.c */
-/* links: src/gw_jwks.c src/gw_key.c */
+/* links: src/gw_jwks.c src/gw_key.c src/gw_claim.c */
 
 
 #include <setjmp.h>
@@ -15,7 +15,21 @@
 #include <cmocka.h>
 
 #include "gw_jose.h"
+
+
+static int  no_memory;
+
+
+static void *
+allocate(size_t size)
+{
+    return no_memory ? NULL : malloc(size);
+}
+
+
+#define malloc  allocate
 #include "gw_jwt.c"
+#undef malloc
 
 
 #define NOW     1000
@@ -25,7 +39,7 @@
                 "0123456789abcdef"
 
 
-static EVP_PKEY   *rsa, *other, *p256, *p384, *p521, *ed;
+static EVP_PKEY   *rsa, *other, *p256, *p384, *p521, *ed, *ed448;
 static gw_jwks_t  *all;         /* one of each, named by their algorithms */
 
 
@@ -82,6 +96,7 @@ setup(void **state)
     p384 = jose_ec("P-384");
     p521 = jose_ec("P-521");
     ed = jose_ed25519();
+    ed448 = jose_ed448();
 
     text = "{\"keys\":[";
 
@@ -112,6 +127,7 @@ teardown(void **state)
     EVP_PKEY_free(p384);
     EVP_PKEY_free(p521);
     EVP_PKEY_free(ed);
+    EVP_PKEY_free(ed448);
 
     gw_jwks_free(all);
 
@@ -256,6 +272,56 @@ test_every_algorithm(void **state)
                      CLAIMS);
         expect(token, "unknown_key");
     }
+}
+
+
+/* whoever names a key of the other curve, or none */
+
+static void
+test_curves_of_edwards(void **state)
+{
+    int          i, k;
+    EVP_PKEY    *keys[2];
+    gw_jwks_t   *both, *alone[2];
+    const char  *token, *header;
+
+    static const char  *kids[] = { "a", "b" };
+
+    (void) state;
+
+    keys[0] = ed;
+    keys[1] = ed448;
+
+    for (i = 0; i < 2; i++) {
+        alone[i] = parse_keys(jose_jwk(keys[i], ""), JOSE_ALL);
+    }
+
+    both = parse_keys(jose_printf("{\"keys\":[%s,%s]}",
+                                  jose_jwk(ed, ",\"kid\":\"a\""),
+                                  jose_jwk(ed448, ",\"kid\":\"b\"")),
+                      JOSE_ALL);
+
+    for (i = 0; i < 2; i++) {
+        token = jose_token(GW_ALG_EDDSA, keys[i], "{\"alg\":\"EdDSA\"}",
+                           CLAIMS);
+
+        expect_with(token, alone[i], JOSE_ALL, "ok");
+        expect_with(token, alone[1 - i], JOSE_ALL, "bad_signature");
+        expect_with(token, both, JOSE_ALL, "ok");
+        expect_with(token, both, JOSE_ALL & ~gw_alg_bit(GW_ALG_EDDSA),
+                    "bad_algorithm");
+
+        for (k = 0; k < 2; k++) {
+            header = jose_printf("{\"alg\":\"EdDSA\",\"kid\":\"%s\"}",
+                                 kids[k]);
+            expect_with(jose_token(GW_ALG_EDDSA, keys[i], header, CLAIMS),
+                        both, JOSE_ALL, i == k ? "ok" : "bad_signature");
+        }
+    }
+
+    gw_jwks_free(both);
+    gw_jwks_free(alone[0]);
+    gw_jwks_free(alone[1]);
 }
 
 
@@ -532,6 +598,93 @@ test_algorithm_confusion(void **state)
 
     OPENSSL_free(der);
     OPENSSL_free(pkcs1);
+}
+
+
+/* GHSA-q843-6q5f-w55g: keys without "alg", and the empty secret */
+
+static void
+test_no_public_key_is_a_secret(void **state)
+{
+    char        *pem, *first, *jwk;
+    size_t       i, k;
+    EVP_PKEY    *keys[6];
+    gw_alg_e     alg;
+    gw_jwks_t   *set;
+    const char  *h, *secrets[5];
+
+    (void) state;
+
+    keys[0] = rsa;
+    keys[1] = p256;
+    keys[2] = p384;
+    keys[3] = p521;
+    keys[4] = ed;
+    keys[5] = ed448;
+
+    for (i = 0; i < 6; i++) {
+        pem = jose_pem(keys[i]);
+        jwk = jose_jwk(keys[i], "");
+        first = strstr(jwk, i ? "\"x\":\"" : "\"n\":\"") + 5;
+        first = jose_printf("%.*s", (int) strcspn(first, "\""), first);
+
+        secrets[0] = "";
+        secrets[1] = pem;
+        secrets[2] = jwk;
+        secrets[3] = first;
+        secrets[4] = jose_printf("%.*s", (int) strlen(pem) - 1, pem);
+
+        set = parse_keys(jwk, JOSE_ALL);
+
+        for (alg = GW_ALG_HS256; alg <= GW_ALG_HS512; alg++) {
+            h = jose_printf("{\"alg\":\"%s\"}", gw_alg_name(alg));
+
+            for (k = 0; k < 5; k++) {
+                expect_with(jose_hmac(alg, secrets[k], strlen(secrets[k]), h,
+                                      CLAIMS),
+                            set, JOSE_ALL, "unknown_key");
+            }
+
+            expect_with(jose_printf("%s.", jose_input(h, CLAIMS)), set,
+                        JOSE_ALL, "unknown_key");
+        }
+
+        gw_jwks_free(set);
+    }
+}
+
+
+/* two issuers may call a key of theirs by one name */
+
+static void
+test_issuers_with_one_kid(void **state)
+{
+    gw_jwks_t   *ours, *theirs;
+    const char  *h, *token;
+
+    (void) state;
+
+    h = "{\"alg\":\"RS256\",\"kid\":\"1\"}";
+    ours = parse_keys(jose_jwk(rsa, ",\"kid\":\"1\""), JOSE_ALL);
+    theirs = parse_keys(jose_jwk(other, ",\"kid\":\"1\""), JOSE_ALL);
+
+    token = jose_token(GW_ALG_RS256, other, h, CLAIMS);
+    expect_with(token, ours, JOSE_ALL, "bad_signature");
+    expect_with(token, theirs, JOSE_ALL, "ok");
+
+    token = jose_token(GW_ALG_RS256, rsa, h, CLAIMS);
+    expect_with(token, ours, JOSE_ALL, "ok");
+    expect_with(token, theirs, JOSE_ALL, "bad_signature");
+
+    /* the signature is theirs and good, the name is not */
+
+    token = jose_token(GW_ALG_RS256, other, h,
+                       "{\"iss\":\"https://j\",\"aud\":\"gw\","
+                       "\"sub\":\"alice\",\"exp\":2000}");
+    expect_with(token, theirs, JOSE_ALL, "wrong_issuer");
+
+    gw_jwks_free(ours);
+    gw_jwks_free(theirs);
 }
 
 
@@ -1029,75 +1182,160 @@ test_subject(void **state)
 
 
 static void
-test_claims_as_text(void **state)
+test_name_of_the_token(void **state)
 {
-    int          rc;
-    char        *buf;
-    size_t       i, len, need, size;
     gw_jwt_t     jwt;
     const char  *token;
 
+    (void) state;
+
+    expect(subject(",\"sub\":\"x\",\"jti\":\"a\""), "ok");
+    expect(subject(",\"sub\":\"x\",\"jti\":\"\""), "ok");
+    expect(subject(jose_printf(",\"sub\":\"x\",\"jti\":\"%s\"",
+                               jose_repeat('x', 255))), "ok");
+
+    expect(subject(jose_printf(",\"sub\":\"x\",\"jti\":\"%s\"",
+                               jose_repeat('x', 256))), "bad_claim");
+    expect(subject(",\"sub\":\"x\",\"jti\":7"), "bad_claim");
+    expect(subject(",\"sub\":\"x\",\"jti\":null"), "bad_claim");
+    expect(subject(",\"sub\":\"x\",\"jti\":[\"a\"]"), "bad_claim");
+    expect(subject(",\"sub\":\"x\",\"jti\":\"a\\nb\""), "bad_claim");
+    expect(subject(",\"sub\":\"x\",\"jti\":\"a\\u007f\""), "bad_claim");
+
+    token = subject(",\"sub\":\"x\",\"jti\":\"\\u00e9\"");
+    assert_int_equal(gw_jwt_parse(&jwt, token, strlen(token)), GW_JWT_OK);
+    assert_int_equal(jwt.jti.len, 2);
+    assert_memory_equal(jwt.jti.data, "\xc3\xa9", 2);
+    gw_jwt_free(&jwt);
+
+    token = subject(",\"sub\":\"x\"");
+    assert_int_equal(gw_jwt_parse(&jwt, token, strlen(token)), GW_JWT_OK);
+    assert_null(jwt.jti.data);
+    gw_jwt_free(&jwt);
+}
+
+
+/* byte for byte what was signed, beside the signature */
+
+static void
+test_payload(void **state)
+{
+    size_t       i;
+    gw_jwt_t     jwt;
+    gw_alg_e     alg;
+    const char  *token, *text;
+
+    (void) state;
+
+    for (i = 0; i < 70; i++) {
+        text = jose_printf(" {\"iss\" : \"https://i\","
+                           " \"x\":\"\\u00e9%s\"}\r\n",
+                           jose_repeat('x', i));
+
+        for (alg = GW_ALG_HS256; alg < GW_ALG_MAX; alg++) {
+            token = mint(alg, header_of(alg), text);
+
+            assert_int_equal(gw_jwt_parse(&jwt, token, strlen(token)),
+                             GW_JWT_OK);
+            assert_int_equal(jwt.payload.len, strlen(text));
+            assert_memory_equal(jwt.payload.data, text, strlen(text));
+            assert_int_equal(gw_jwt_verify(&jwt, all, JOSE_ALL), GW_JWT_OK);
+            assert_memory_equal(jwt.payload.data, text, strlen(text));
+            gw_jwt_free(&jwt);
+
+            assert_null(jwt.payload.data);
+        }
+    }
+}
+
+
+/* nobody is refused for what the machine lacks */
+
+static void
+test_short_memory(void **state)
+{
+    gw_jwt_t      jwt;
+    gw_alg_e      alg;
+    const char   *token;
+
+    (void) state;
+
+    for (alg = GW_ALG_HS256; alg < GW_ALG_MAX; alg++) {
+        token = mint(alg, header_of(alg), CLAIMS);
+
+        no_memory = 1;
+        assert_int_equal(gw_jwt_parse(&jwt, token, strlen(token)),
+                         GW_JWT_UNAVAILABLE);
+        no_memory = 0;
+
+        assert_int_equal(gw_jwt_verify(&jwt, all, JOSE_ALL),
+                         GW_JWT_MALFORMED);
+        gw_jwt_free(&jwt);
+
+        assert_int_equal(gw_jwt_parse(&jwt, token, strlen(token)), GW_JWT_OK);
+
+        jose_no_memory = 1;
+        assert_int_equal(gw_jwt_verify(&jwt, all, JOSE_ALL),
+                         GW_JWT_UNAVAILABLE);
+        jose_no_memory = 0;
+
+        assert_int_equal(gw_jwt_verify(&jwt, all, JOSE_ALL), GW_JWT_OK);
+        gw_jwt_free(&jwt);
+    }
+}
+
+
+/*
+ * The part of an introspection answer: neither "iss" nor "exp" is asked for,
+ * the rest as in a token.
+ */
+
+static void
+test_claims_alone(void **state)
+{
+    size_t           i;
+    gw_jwt_t         jwt;
+    gw_jwt_rules_t   rules;
+    gw_jwt_status_e  status;
+
+    static const gw_str_t  audience = gw_str("gw");
+
     static const struct {
-        const char  *name;
-        int          rc;
         const char  *text;
+        const char  *status;
     } tests[] = {
-        { "s", GW_OK, "gold" },
-        { "empty", GW_OK, "" },
-        { "n", GW_OK, "42" },
-        { "neg", GW_OK, "-9223372036854775808" },
-        { "t", GW_OK, "true" },
-        { "f", GW_OK, "false" },
-        { "list", GW_OK, "orders:read orders:write" },
-        { "one", GW_OK, "x" },
-        { "none", GW_OK, "" },
-        { "utf8", GW_OK, "\xc3\xa9" },
-        { "absent", GW_DECLINED, "" },
-        { "null", GW_DECLINED, "" },
-        { "real", GW_ERROR, "" },
-        { "object", GW_ERROR, "" },
-        { "mixed", GW_ERROR, "" },
-        { "blank", GW_ERROR, "" },
-        { "hole", GW_ERROR, "" },
-        { "crlf", GW_ERROR, "" },
-        { "del", GW_ERROR, "" },
-        { "listcrlf", GW_ERROR, "" }
+        { "{\"sub\":\"x\",\"aud\":\"gw\"}", "ok" },
+        { "{\"sub\":\"x\",\"aud\":\"gw\",\"iss\":7}", "ok" },
+        { "{\"sub\":\"x\",\"aud\":\"gw\",\"exp\":0}", "expired" },
+        { "{\"sub\":\"x\",\"aud\":\"gw\",\"exp\":null}", "bad_claim" },
+        { "{\"sub\":\"x\",\"aud\":\"gw\",\"exp\":970}", "expired" },
+        { "{\"sub\":\"x\",\"aud\":\"gw\",\"exp\":971}", "ok" },
+        { "{\"sub\":\"x\",\"aud\":\"gw\",\"nbf\":1031}",
+          "not_yet_valid" },
+        { "{\"sub\":\"x\"}", "wrong_audience" },
+        { "{\"aud\":\"gw\"}", "bad_claim" }
     };
 
     (void) state;
 
-    token = claims("{\"s\":\"gold\",\"empty\":\"\",\"n\":42,\"t\":true,"
-                   "\"f\":false,\"neg\":-9223372036854775808,"
-                   "\"list\":[\"orders:read\",\"orders:write\"],"
-                   "\"one\":[\"x\"],\"none\":[],\"utf8\":\"\\u00e9\","
-                   "\"null\":null,\"real\":1.5,\"object\":{\"a\":1},"
-                   "\"mixed\":[\"a\",1],\"blank\":[\"a b\"],"
-                   "\"hole\":[\"a\",\"\"],\"crlf\":\"a\\r\\nb\","
-                   "\"del\":\"\\u007f\",\"listcrlf\":[\"a\",\"\\n\"]}");
-
-    assert_int_equal(gw_jwt_parse(&jwt, token, strlen(token)), GW_JWT_OK);
+    memset(&rules, 0, sizeof(rules));
+    rules.audiences = &audience;
+    rules.naudiences = 1;
+    rules.leeway = 30;
 
     for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-        need = strlen(tests[i].text);
+        memset(&jwt, 0, sizeof(jwt));
+        jwt.claims = json_loads(tests[i].text, 0, NULL);
 
-        for (size = 0; size <= need + 8; size++) {
-            buf = malloc(size + 1);
-            assert_non_null(buf);
+        status = gw_jwt_check_claims(&jwt, &rules, NOW);
+        assert_string_equal(gw_jwt_status_name(status), tests[i].status);
 
-            rc = gw_jwt_claim(&jwt, tests[i].name, buf + 1, size, &len);
-
-            assert_int_equal(rc, size < need ? GW_ERROR : tests[i].rc);
-
-            if (rc == GW_OK) {
-                assert_int_equal(len, need);
-                assert_memory_equal(buf + 1, tests[i].text, need);
-            }
-
-            free(buf);
+        if (status == GW_JWT_OK) {
+            assert_int_equal(jwt.sub.len, 1);
         }
-    }
 
-    gw_jwt_free(&jwt);
+        gw_jwt_free(&jwt);
+    }
 }
 
 
@@ -1121,6 +1359,9 @@ test_status_names(void **state)
 
     assert_string_equal(gw_jwt_status_name(GW_JWT_OK), "ok");
     assert_string_equal(gw_jwt_status_name(GW_JWT_BAD_CLAIM), "bad_claim");
+    assert_string_equal(gw_jwt_status_name(GW_JWT_INACTIVE), "inactive");
+    assert_string_equal(gw_jwt_status_name(GW_JWT_UNAVAILABLE),
+                        "unavailable");
     assert_string_equal(gw_jwt_status_name(GW_JWT_STATUS_MAX), "unknown");
 }
 
@@ -1133,12 +1374,15 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         test(test_every_algorithm),
+        test(test_curves_of_edwards),
         test(test_vector),
         test(test_form),
         test(test_encrypted_tokens),
         test(test_lengths),
         test(test_no_algorithm),
         test(test_algorithm_confusion),
+        test(test_no_public_key_is_a_secret),
+        test(test_issuers_with_one_kid),
         test(test_a_key_verifies_its_algorithm_only),
         test(test_wrong_keys),
         test(test_embedded_keys),
@@ -1154,9 +1398,14 @@ main(void)
         test(test_times),
         test(test_times_are_told),
         test(test_subject),
-        test(test_claims_as_text),
+        test(test_name_of_the_token),
+        test(test_payload),
+        test(test_short_memory),
+        test(test_claims_alone),
         test(test_status_names),
     };
+
+    jose_own_memory();
 
     return cmocka_run_group_tests(tests, setup, teardown);
 }

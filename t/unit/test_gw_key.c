@@ -20,7 +20,7 @@
 
 static const char  *message = "an input of a signature";
 
-static EVP_PKEY  *rsa, *p256, *p384, *p521, *ed;
+static EVP_PKEY  *rsa, *p256, *p384, *p521, *ed, *ed448;
 
 
 static int
@@ -33,6 +33,7 @@ setup(void **state)
     p384 = jose_ec("P-384");
     p521 = jose_ec("P-521");
     ed = jose_ed25519();
+    ed448 = jose_ed448();
 
     return 0;
 }
@@ -48,6 +49,7 @@ teardown(void **state)
     EVP_PKEY_free(p384);
     EVP_PKEY_free(p521);
     EVP_PKEY_free(ed);
+    EVP_PKEY_free(ed448);
 
     return 0;
 }
@@ -347,6 +349,191 @@ test_ecdsa_der_is_refused(void **state)
 }
 
 
+/* one name of an algorithm, two curves: the key decides, never the token */
+
+static void
+test_curves_of_edwards(void **state)
+{
+    char            *text;
+    size_t           i, n, len[2];
+    EVP_PKEY        *pkey[2];
+    gw_key_t         key[2];
+    unsigned char    sig[2][300];
+
+    (void) state;
+
+    pkey[0] = ed;
+    pkey[1] = ed448;
+
+    memset(sig, 0, sizeof(sig));
+
+    for (i = 0; i < 2; i++) {
+        text = jose_sign(GW_ALG_EDDSA, pkey[i], message);
+        assert_int_equal(gw_b64_decode(text, strlen(text), sig[i],
+                                       sizeof(sig[i]), &len[i]),
+                         GW_OK);
+        key[i] = load(pkey[i]);
+        assert_int_equal(key[i].algs, gw_alg_bit(GW_ALG_EDDSA));
+    }
+
+    assert_int_equal(len[0], 64);
+    assert_int_equal(len[1], 114);
+
+    for (i = 0; i < 2; i++) {
+
+        for (n = 0; n <= 300; n++) {
+            assert_int_equal(verify(&key[i], GW_ALG_EDDSA, message, sig[i], n),
+                             n == len[i] ? GW_OK : GW_ERROR);
+            assert_int_equal(verify(&key[i], GW_ALG_EDDSA, message,
+                                    sig[1 - i], n),
+                             GW_ERROR);
+        }
+
+        for (n = 0; n < 8 * len[i]; n++) {
+            sig[i][n / 8] ^= (unsigned char) (1 << n % 8);
+            assert_int_equal(verify(&key[i], GW_ALG_EDDSA, message, sig[i],
+                                    len[i]),
+                             GW_ERROR);
+            sig[i][n / 8] ^= (unsigned char) (1 << n % 8);
+        }
+
+        gw_key_free(&key[i]);
+    }
+}
+
+
+/* S and S + the order of the group would be two signatures of one text */
+
+static void
+test_ed_out_of_range(void **state)
+{
+    size_t           i, len;
+    char            *text;
+    BIGNUM          *s, *order;
+    EVP_PKEY        *pkey;
+    gw_key_t         key;
+    unsigned char    sig[114];
+
+    static const char  *orders[] = {
+        "1000000000000000000000000000000014def9dea2f79cd65812631a5cf5d3ed",
+        "3fffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+        "7cca23e9c44edb49aed63690216cc2728dc58f552378c292ab5844f3"
+    };
+
+    (void) state;
+
+    for (i = 0; i < 2; i++) {
+        pkey = i ? ed448 : ed;
+        key = load(pkey);
+
+        text = jose_sign(GW_ALG_EDDSA, pkey, message);
+        gw_b64_decode(text, strlen(text), sig, sizeof(sig), &len);
+        assert_int_equal(verify(&key, GW_ALG_EDDSA, message, sig, len), GW_OK);
+
+        order = NULL;
+        BN_hex2bn(&order, orders[i]);
+        s = BN_lebin2bn(sig + len / 2, (int) len / 2, NULL);
+
+        assert_true(BN_cmp(s, order) < 0);
+        BN_add(s, s, order);
+        assert_int_equal(BN_bn2lebinpad(s, sig + len / 2, (int) len / 2),
+                         len / 2);
+        assert_int_equal(verify(&key, GW_ALG_EDDSA, message, sig, len),
+                         GW_ERROR);
+
+        memset(sig, 0, sizeof(sig));
+        assert_int_equal(verify(&key, GW_ALG_EDDSA, message, sig, len),
+                         GW_ERROR);
+        memset(sig, 0xff, sizeof(sig));
+        assert_int_equal(verify(&key, GW_ALG_EDDSA, message, sig, len),
+                         GW_ERROR);
+
+        BN_free(s);
+        BN_free(order);
+        gw_key_free(&key);
+    }
+}
+
+
+static void
+test_ed_numbers(void **state)
+{
+    char         x[60];
+    size_t       i, n;
+    gw_str_t     sx;
+    gw_key_t     key;
+    const char  *err;
+
+    static const char    *types[] = { "ED25519", "ED448" };
+    static const size_t   lengths[] = { 32, 57 };
+
+    (void) state;
+
+    memset(x, 7, sizeof(x));
+    sx.data = x;
+
+    for (i = 0; i < 2; i++) {
+        for (n = 0; n < sizeof(x); n++) {
+            sx.len = n;
+            err = NULL;
+
+            assert_int_equal(gw_key_ed(&key, types[i], &sx, &err),
+                             n == lengths[i] ? GW_OK : GW_ERROR);
+            assert_true((n == lengths[i]) == (err == NULL));
+            assert_int_equal(ERR_peek_error(), 0);
+
+            gw_key_free(&key);
+        }
+    }
+}
+
+
+/* nothing is believed, and no client blamed, when memory is short */
+
+static void
+test_short_memory(void **state)
+{
+    int             rc;
+    char           *text;
+    size_t          len;
+    gw_key_t        key;
+    gw_alg_e        alg;
+    gw_str_t        k;
+    const char     *err;
+    unsigned char   sig[600];
+
+    (void) state;
+
+    k = STR("0123456789abcdef0123456789abcdef0123456789abcdef"
+            "0123456789abcdef");
+
+    for (alg = GW_ALG_HS256; alg < GW_ALG_MAX; alg++) {
+
+        if (alg <= GW_ALG_HS512) {
+            assert_int_equal(gw_key_secret(&key, &k, &err), GW_OK);
+            text = strrchr(jose_hmac(alg, k.data, k.len, "{}", "{}"), '.') + 1;
+            gw_b64_decode(text, strlen(text), sig, sizeof(sig), &len);
+
+        } else {
+            key = load(key_of(alg));
+            text = jose_sign(alg, key_of(alg), "e30.e30");
+            gw_b64_decode(text, strlen(text), sig, sizeof(sig), &len);
+        }
+
+        /* OpenSSL itself leaks when it fails further on */
+
+        jose_no_memory = 1;
+        rc = verify(&key, alg, "e30.e30", sig, len);
+        jose_no_memory = 0;
+
+        assert_int_equal(rc, GW_AGAIN);
+        assert_int_equal(verify(&key, alg, "e30.e30", sig, len), GW_OK);
+
+        gw_key_free(&key);
+    }
+}
+
+
 static void
 test_secrets(void **state)
 {
@@ -453,6 +640,9 @@ expect_refused(EVP_PKEY *pkey, const char *why)
 static void
 test_unfit_keys(void **state)
 {
+    static const char  *other =
+        "has a key that is neither RSA, nor EC, nor Ed25519, nor Ed448";
+
     (void) state;
 
     expect_refused(NULL, "has a key OpenSSL does not accept");
@@ -460,10 +650,8 @@ test_unfit_keys(void **state)
     expect_refused(jose_rsa(2047), "has an RSA key under 2048 bits");
     expect_refused(jose_ec("secp256k1"),
                    "has an EC key on another curve than P-256, P-384, P-521");
-    expect_refused(EVP_PKEY_Q_keygen(NULL, NULL, "ED448"),
-                   "has a key that is neither RSA, nor EC, nor Ed25519");
-    expect_refused(EVP_PKEY_Q_keygen(NULL, NULL, "X25519"),
-                   "has a key that is neither RSA, nor EC, nor Ed25519");
+    expect_refused(EVP_PKEY_Q_keygen(NULL, NULL, "X25519"), other);
+    expect_refused(EVP_PKEY_Q_keygen(NULL, NULL, "X448"), other);
 }
 
 
@@ -578,12 +766,18 @@ main(void)
         cmocka_unit_test(test_pss_salt_is_as_long_as_the_hash),
         cmocka_unit_test_teardown(test_ecdsa_out_of_range, jose_release),
         cmocka_unit_test(test_ecdsa_der_is_refused),
+        cmocka_unit_test_teardown(test_curves_of_edwards, jose_release),
+        cmocka_unit_test_teardown(test_ed_out_of_range, jose_release),
+        cmocka_unit_test(test_ed_numbers),
+        cmocka_unit_test_teardown(test_short_memory, jose_release),
         cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_macs),
         cmocka_unit_test(test_unfit_keys),
         cmocka_unit_test(test_rsa_numbers),
         cmocka_unit_test(test_ec_numbers),
     };
+
+    jose_own_memory();
 
     return cmocka_run_group_tests(tests, setup, teardown);
 }

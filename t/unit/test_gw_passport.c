@@ -5,7 +5,8 @@
 
 
 /* links: src/gw_alg.c src/gw_b64.c src/gw_json.c src/gw_jwk.c */
-/* links: src/gw_jwks.c src/gw_jwt.c src/gw_key.c */
+/* links: src/gw_jwks.c src/gw_jwt.c src/gw_key.c src/gw_claim.c */
+/* links: src/gw_signer.c */
 
 
 #include <setjmp.h>
@@ -26,43 +27,19 @@ static gw_str_t      audiences[3] = { gw_str("orders"), gw_str("billing"),
                                       gw_str("a\"b") };
 
 
-static gw_signer_t *
-create(const char *name, const char *pem, const char **err)
-{
-    size_t        len;
-    char         *exact;
-    gw_str_t      kid;
-    gw_signer_t  *s;
-
-    len = strlen(pem);
-    exact = malloc(len + 1);
-    assert_non_null(exact);
-    memcpy(exact + 1, pem, len);
-
-    kid.data = name;
-    kid.len = strlen(name);
-    *err = NULL;
-
-    s = gw_signer_create(&kid, exact + 1, len, err);
-
-    free(exact);
-
-    assert_true((s == NULL) == (*err != NULL));
-    assert_int_equal(ERR_peek_error(), 0);
-
-    return s;
-}
-
-
 static int
 setup(void **state)
 {
-    const char  *err;
+    gw_str_t     kid;
+    const char  *err, *pem;
 
     (void) state;
 
     p256 = jose_ec("P-256");
-    signer = create("2026-11", jose_private_pem(p256, 0), &err);
+
+    kid = STR("2026-11");
+    pem = jose_private_pem(p256, 0);
+    signer = gw_signer_create(&kid, pem, strlen(pem), 0, &err);
 
     return signer == NULL;
 }
@@ -360,278 +337,173 @@ test_size(void **state)
 
 
 static void
-test_published_key_verifies(void **state)
+test_is_no_credential(void **state)
 {
-    char            *token;
-    size_t           len;
-    gw_jwt_t         jwt;
-    gw_jwks_t       *jwks;
-    const char      *err;
-    char             jwk[GW_SIGNER_MAX_JWK];
-    gw_str_t         kid, input, sig;
-    gw_passport_t    p;
-    unsigned char    raw[64];
-
-    (void) state;
-
-    assert_int_equal(gw_signer_jwk(signer, jwk, sizeof(jwk), &len), GW_OK);
-    assert_string_equal(jose_printf("%.*s", (int) len, jwk),
-                        jose_jwk(p256, ",\"use\":\"sig\",\"alg\":\"ES256\","
-                                       "\"kid\":\"2026-11\""));
-
-    assert_int_equal(gw_signer_jwk(signer, jwk, len, &len), GW_OK);
-    assert_int_equal(gw_signer_jwk(signer, jwk, len - 1, &len), GW_DECLINED);
-    assert_int_equal(len, 0);
-
-    assert_int_equal(gw_signer_jwk(signer, jwk, sizeof(jwk), &len), GW_OK);
-    jwks = gw_jwks_parse(jwk, len, gw_alg_bit(GW_ALG_ES256), &err);
-    assert_non_null(jwks);
-
-    p = passport();
-    assert_int_equal(sign(&p, GW_PASSPORT_MAX_LEN, &token), GW_OK);
-
-    kid = STR("2026-11");
-    input.data = token;
-    input.len = (size_t) (strrchr(token, '.') - token);
-
-    assert_int_equal(gw_b64_decode(token + input.len + 1, 86, raw, 64,
-                                   &sig.len),
-                     GW_OK);
-    sig.data = (const char *) raw;
-
-    assert_int_equal(gw_jwks_verify(jwks, GW_ALG_ES256, &kid, &input, &sig),
-                     GW_OK);
-    kid = STR("2026-10");
-    assert_int_equal(gw_jwks_verify(jwks, GW_ALG_ES256, &kid, &input, &sig),
-                     GW_DECLINED);
-
-    /* nevertheless it is no credential of a client */
-
-    assert_int_equal(gw_jwt_parse(&jwt, token, strlen(token)),
-                     GW_JWT_BAD_TYPE);
-    gw_jwt_free(&jwt);
-
-    gw_jwks_free(jwks);
-}
-
-
-/* a coordinate, r or s that begins with a zero keeps it */
-
-static void
-test_leading_zeros(void **state)
-{
-    int             i, r_zero, s_zero;
-    char           *token, *x;
-    size_t          len;
-    EVP_PKEY       *kept;
-    gw_str_t        kid;
-    const char     *pem, *err;
-    char            jwk[GW_SIGNER_MAX_JWK];
-    gw_signer_t    *s;
+    char           *token;
+    gw_jwt_t        jwt;
     gw_passport_t   p;
 
     (void) state;
 
     p = passport();
-    r_zero = 0;
-    s_zero = 0;
 
-    for (i = 0; i < 8000 && !(r_zero && s_zero); i++) {
-        assert_int_equal(sign(&p, GW_PASSPORT_MAX_LEN, &token), GW_OK);
-        assert_true(verified(token));
+    assert_int_equal(sign(&p, GW_PASSPORT_MAX_LEN, &token), GW_OK);
+    assert_int_equal(gw_jwt_parse(&jwt, token, strlen(token)),
+                     GW_JWT_BAD_TYPE);
+    gw_jwt_free(&jwt);
+}
 
-        r_zero |= part(token, 2)[0] == '\0';
-        s_zero |= part(token, 2)[32] == '\0';
+
+static void
+test_extra_claims(void **state)
+{
+    char                 *token;
+    size_t                i;
+    json_t               *claims;
+    gw_passport_t         p;
+    gw_passport_claim_t   extra[4];
+
+    static const char  *reserved[] = {
+        "iss", "aud", "sub", "iat", "nbf", "exp", "jti", "ver", "src", "lvl",
+        "tier", "scope", "cli", "deg"
+    };
+
+    static const char  *others[] = {
+        "", "is", "isss", "ISS", "region", "iss ", "amr", "degraded"
+    };
+
+    (void) state;
+
+    p = passport();
+    p.degraded = 1;
+    p.extra = extra;
+    p.nextra = 4;
+
+    memset(extra, 0, sizeof(extra));
+
+    extra[0].name = STR("region");
+    extra[0].value = STR("eu-\"1\"");
+    extra[1].name = STR("empty");
+    extra[2].name = STR("a\",\"sub\":\"root");
+    extra[2].value = STR("x");
+    extra[3].name = STR("n");
+    extra[3].value = STR("7");
+
+    assert_int_equal(sign(&p, GW_PASSPORT_MAX_LEN, &token), GW_OK);
+    assert_true(verified(token));
+
+    claims = json_loads(part(token, 1), JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(claims);
+    assert_int_equal(json_object_size(claims), 17);
+    assert_true(json_is_true(json_object_get(claims, "deg")));
+    assert_string_equal(json_string_value(json_object_get(claims, "sub")),
+                        "alice");
+    assert_string_equal(json_string_value(json_object_get(claims, "region")),
+                        "eu-\"1\"");
+    assert_string_equal(json_string_value(json_object_get(claims, "n")), "7");
+    assert_string_equal(json_string_value(json_object_get(
+                            claims, "a\",\"sub\":\"root")),
+                        "x");
+    assert_null(json_object_get(claims, "empty"));
+    json_decref(claims);
+
+    /* another claim may not stand in for one of the passport's own */
+
+    for (i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+        extra[0].name.data = reserved[i];
+        extra[0].name.len = strlen(reserved[i]);
+
+        assert_true(gw_passport_reserved(&extra[0].name));
+        assert_int_equal(sign(&p, GW_PASSPORT_MAX_LEN, &token), GW_ERROR);
     }
 
-    assert_true(r_zero && s_zero);
+    for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        extra[0].name.data = others[i];
+        extra[0].name.len = strlen(others[i]);
 
-    kept = p256;
-
-    for (i = 0; i < 6000; i++) {
-        p256 = jose_ec("P-256");
-        x = jose_number(p256, OSSL_PKEY_PARAM_EC_PUB_X, 0);
-
-        if (strlen(x) < 43) {
-            break;
-        }
-
-        EVP_PKEY_free(p256);
+        assert_false(gw_passport_reserved(&extra[0].name));
+        assert_int_equal(sign(&p, GW_PASSPORT_MAX_LEN, &token),
+                         i ? GW_OK : GW_ERROR);
     }
 
-    assert_true(i < 6000);
-
-    kid = STR("k");
-    pem = jose_private_pem(p256, 1);
-    s = gw_signer_create(&kid, pem, strlen(pem), &err);
-    assert_non_null(s);
-    assert_int_equal(gw_signer_jwk(s, jwk, sizeof(jwk), &len), GW_OK);
-    assert_string_equal(jose_printf("%.*s", (int) len, jwk),
-                        jose_jwk(p256, ",\"use\":\"sig\",\"alg\":\"ES256\","
-                                       "\"kid\":\"k\""));
-
-    gw_signer_free(s);
-    EVP_PKEY_free(p256);
-    p256 = kept;
+    extra[0].value = STR("x\xff");
+    assert_int_equal(sign(&p, GW_PASSPORT_MAX_LEN, &token), GW_ERROR);
+    extra[0].name = STR("x\xff");
+    extra[0].value = STR("x");
+    assert_int_equal(sign(&p, GW_PASSPORT_MAX_LEN, &token), GW_ERROR);
 }
 
+
+/* all claims there are: whoever adds one has to reserve its name */
 
 static void
-expect_error(const char *pem, const char *why)
+test_own_claims_are_reserved(void **state)
 {
-    const char  *err;
-
-    assert_null(create("k", pem, &err));
-    assert_string_equal(err, why);
-}
-
-
-static char *
-private_pem_of(EVP_PKEY *pkey)
-{
-    char  *pem;
-
-    pem = jose_private_pem(pkey, 0);
-    EVP_PKEY_free(pkey);
-
-    return pem;
-}
-
-
-static void
-test_keys(void **state)
-{
-    BIO          *bio;
-    char         *pem, *text;
-    const char   *err, *none, *not_p256;
-    gw_signer_t  *s;
+    char           *token;
+    json_t         *claims, *value;
+    gw_str_t        s;
+    const char     *name;
+    gw_passport_t   p;
 
     (void) state;
 
-    none = "contains no private key in PEM";
-    not_p256 = "contains a key that is not EC P-256";
+    p = passport();
+    p.degraded = 1;
 
-    /* SEC 1, also behind the parameters that the openssl command writes */
+    assert_int_equal(sign(&p, GW_PASSPORT_MAX_LEN, &token), GW_OK);
 
-    pem = jose_private_pem(p256, 1);
-    assert_non_null(strstr(pem, "BEGIN EC PRIVATE KEY"));
+    claims = json_loads(part(token, 1), JSON_REJECT_DUPLICATES, NULL);
+    assert_int_equal(json_object_size(claims), 14);
 
-    s = create("k", pem, &err);
-    assert_non_null(s);
-    gw_signer_free(s);
+    json_object_foreach(claims, name, value) {
+        s.data = name;
+        s.len = strlen(name);
+        assert_true(gw_passport_reserved(&s));
+    }
 
-    s = create("k", jose_printf("-----BEGIN EC PARAMETERS-----\n"
-                                "BggqhkjOPQMBBw==\n"
-                                "-----END EC PARAMETERS-----\n%s", pem),
-               &err);
-    assert_non_null(s);
-    gw_signer_free(s);
-
-    expect_error("", "is empty");
-    expect_error("hello", none);
-    expect_error(jose_pem(p256), none);
-    expect_error(jose_jwk(p256, ",\"d\":\"AA\""), none);
-    expect_error("-----BEGIN PRIVATE KEY-----\nAAAA\n"
-                 "-----END PRIVATE KEY-----\n", none);
-
-    text = jose_printf("%s", pem);
-    text[strlen(text) / 2] = '\0';
-    expect_error(text, none);
-
-    expect_error(private_pem_of(jose_ec("P-384")), not_p256);
-    expect_error(private_pem_of(jose_ec("secp256k1")), not_p256);
-    expect_error(private_pem_of(jose_rsa(2048)), not_p256);
-    expect_error(private_pem_of(jose_ed25519()), not_p256);
-
-    bio = BIO_new(BIO_s_mem());
-    PEM_write_bio_PKCS8PrivateKey(bio, p256, EVP_aes_128_cbc(), "pass", 4,
-                                  NULL, NULL);
-    expect_error(jose_bio(bio), "is encrypted");
-
-    bio = BIO_new(BIO_s_mem());
-    PEM_write_bio_PrivateKey_traditional(bio, p256, EVP_aes_128_cbc(),
-                                         (unsigned char *) "pass", 4, NULL,
-                                         NULL);
-    expect_error(jose_bio(bio), "is encrypted");
-
-    expect_error(jose_repeat('A', GW_SIGNER_MAX_PEM + 1),
-                 "is longer than 64 KiB");
-}
-
-
-/* the private part of one key, the public one of another */
-
-static void
-test_inconsistent_key(void **state)
-{
-    int             len, other_len;
-    BIO            *bio;
-    EVP_PKEY       *other;
-    unsigned char  *der, *other_der;
-
-    (void) state;
-
-    other = jose_ec("P-256");
-
-    der = NULL;
-    other_der = NULL;
-    len = i2d_PrivateKey(p256, &der);
-    other_len = i2d_PrivateKey(other, &other_der);
-
-    assert_int_equal(len, other_len);
-
-    /* the point comes last */
-
-    memcpy(der + len - 64, other_der + len - 64, 64);
-
-    bio = BIO_new(BIO_s_mem());
-    PEM_write_bio(bio, "EC PRIVATE KEY", "", der, len);
-
-    expect_error(jose_bio(bio), "contains an inconsistent key");
-
-    OPENSSL_free(der);
-    OPENSSL_free(other_der);
-    EVP_PKEY_free(other);
+    json_decref(claims);
 }
 
 
 static void
-test_names(void **state)
+test_is_a_passport(void **state)
 {
-    char          jwk[GW_SIGNER_MAX_JWK];
-    json_t       *json;
-    size_t        len;
-    const char   *err, *pem, *name;
-    gw_signer_t  *s;
+    size_t      i, len;
+    char        text[256];
+    gw_str_t    s;
+
+    static const struct {
+        const char  *header;
+        int          is;
+    } cases[] = {
+        { "{\"alg\":\"ES256\",\"typ\":\"passport+jwt\"}", 1 },
+        { "{\"typ\":\"Application/Passport+JWT\"}", 1 },
+        { "{\"alg\":\"ES256\",\"typ\":\"JWT\"}", 0 },
+        { "{\"typ\":\"passport+jwt2\"}", 0 },
+        { "{\"typ\":1}", 0 },
+        { "{}", 0 },
+        { "passport+jwt", 0 },
+    };
 
     (void) state;
 
-    pem = jose_private_pem(p256, 0);
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(gw_b64_encode(cases[i].header,
+                                       strlen(cases[i].header), text,
+                                       sizeof(text) - 3, &len),
+                         GW_OK);
+        memcpy(text + len, ".e30.", 3);
 
-    assert_null(create("", pem, &err));
-    assert_string_equal(err, "has a key name that is not 1 to 256 "
-                             "printable bytes");
-    assert_null(create("a\nb", pem, &err));
-    assert_string_equal(err, "has a key name that is not 1 to 256 "
-                             "printable bytes");
-    assert_null(create(jose_repeat('k', 257), pem, &err));
-    assert_string_equal(err, "has a key name that is not 1 to 256 "
-                             "printable bytes");
-    assert_null(create("\xff", pem, &err));
-    assert_string_equal(err, "has a key name that is not UTF-8");
+        s.data = text;
+        s.len = len + 3;
+        assert_int_equal(gw_passport_is(&s), cases[i].is);
 
-    /* the longest ones: nothing but quotes */
+        s.len = len;
+        assert_int_equal(gw_passport_is(&s), 0);
+    }
 
-    name = jose_repeat('"', 256);
-    s = create(name, pem, &err);
-    assert_non_null(s);
-    assert_int_equal(gw_signer_jwk(s, jwk, sizeof(jwk), &len), GW_OK);
-
-    json = json_loadb(jwk, len, 0, NULL);
-    assert_non_null(json);
-    assert_string_equal(json_string_value(json_object_get(json, "kid")), name);
-    json_decref(json);
-    gw_signer_free(s);
+    s.len = 0;
+    assert_int_equal(gw_passport_is(&s), 0);
 }
 
 
@@ -644,11 +516,10 @@ main(void)
         cmocka_unit_test(test_escaping),
         cmocka_unit_test(test_values_that_are_refused),
         cmocka_unit_test(test_size),
-        cmocka_unit_test(test_published_key_verifies),
-        cmocka_unit_test(test_leading_zeros),
-        cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_inconsistent_key),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_is_no_credential),
+        cmocka_unit_test(test_extra_claims),
+        cmocka_unit_test(test_own_claims_are_reserved),
+        cmocka_unit_test(test_is_a_passport),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
