@@ -49,6 +49,8 @@ UNIT    = $(patsubst t/unit/%.c, $(BUILD)/unit/%, \
                      $(sort $(wildcard t/unit/test_*.c)))
 FUZZ    = $(patsubst t/fuzz/%.c, $(BUILD)/fuzz/%, \
                      $(sort $(wildcard t/fuzz/fuzz_*.c)))
+BENCH   = $(patsubst bench/%.c, $(BUILD)/bin/bench-%, \
+                     $(sort $(wildcard bench/*.c)))
 SOURCES = $(wildcard src/*.[ch])
 
 # the sources a test asks for: /* links: src/gw_a.c src/gw_b.c */
@@ -93,7 +95,8 @@ check: deps-check scripts        ## style, layers, documentation, lint
 	@tools/check.sh
 
 bench: deps-bench                ## with and without the modules, in turn
-	$(SUBMAKE) build
+	$(SUBMAKE) build benches
+	@for b in $(BENCH); do $$b || exit 1; done
 	@bench/run.sh
 
 deps-%:
@@ -152,6 +155,17 @@ $(BUILD)/bin/%: tools/%.c
 
 $(BUILD)/bin/gw-token: LIBS = -ljwt -ljansson
 $(BUILD)/bin/gw-kafka-mock: LIBS = -lrdkafka
+
+
+# programs that measure a part by itself
+
+benches: $(BENCH)
+	@:
+
+$(BUILD)/bin/bench-%: bench/%.c $(SOURCES)
+	@mkdir -p $(@D)
+	@echo '  CC    $(@F)'
+	@$(CC) -O2 $(WARN) -Werror -Isrc -o $@ $< $(LINKS) -ljansson -lcrypto
 
 
 # unit tests and fuzzers
@@ -225,5 +239,6 @@ distclean:                       ## also the downloads
 FORCE:
 
 .DELETE_ON_ERROR:
-.PHONY: bench build check clean distclean fuzz fuzzers help install modules \
-        nginx run sanitize sanitized scripts static test tools unit units FORCE
+.PHONY: bench benches build check clean distclean fuzz fuzzers help install \
+        modules nginx run sanitize sanitized scripts static test tools unit \
+        units FORCE

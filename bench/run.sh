@@ -15,13 +15,15 @@ without them and with them, in turn.
           second round goes backwards
     -s    seconds of load for a variant in a round, 5 by default
     -c    connections of wrk, 32 by default
-    -v    variants, "bare full auth ratelimit usage" by default; the first
-          one is what the others are compared with
+    -v    variants, "bare full auth verify ratelimit usage" by default; the
+          first one is what the others are compared with
 
     bare        a proxy, no modules
-    full        all three, at each request: an RS256 token is verified and an
-                ES256 passport signed, Redis decides, an event goes to Kafka
-    auth        the token and the passport alone
+    full        all three, at each request: the identity zone knows the token
+                and has a passport, Redis decides, an event goes to Kafka
+    auth        the token and the passport alone, from the identity zone
+    verify      no zone: an RS256 token is verified and an ES256 passport
+                signed at each request
     ratelimit   the Redis decision alone
     usage       the event alone, to Kafka
 
@@ -34,6 +36,11 @@ their ratio to the first variant, requests per second, and latencies.  Each
 is the median of the rounds; CPU also has the least and the most.  Latencies
 are those of a saturated gateway: they show queueing, the CPU shows the cost.
 Load, upstream and servers share the machine with the gateway.
+
+At the end: the p99 of a few good callers alone, beside 10,000 requests a second
+without a token, and beside as many with forged ones, for a gateway with a
+worker for each CPU.  The second figure tells what the load itself costs, whose
+generator needs the same CPUs.
 
 A run in which a response is not 2xx, or in which Redis made fewer decisions
 or Kafka got fewer events than requests were answered, fails.
@@ -49,7 +56,7 @@ PATH=$PATH:/usr/sbin
 rounds=5
 seconds=5
 connections=32
-variants="bare full auth ratelimit usage"
+variants="bare full auth verify ratelimit usage"
 
 
 main() {
@@ -97,6 +104,8 @@ main() {
     for variant in $variants; do
         count_events "$variant"
     done
+
+    ! needs auth || flood
 }
 
 
@@ -118,7 +127,9 @@ reversed() {
 
 uses() {
     case "$1 $2" in
-        "full "* | "auth auth" | "ratelimit ratelimit" | "usage usage") ;;
+        "full "* | "auth auth" | "auth zone" | "verify auth") ;;
+        "flood auth" | "flood zone") ;;
+        "ratelimit ratelimit" | "usage usage") ;;
         *) return 1 ;;
     esac
 }
@@ -142,7 +153,7 @@ prepare() {
 
     for variant in $variants; do
         case $variant in
-            bare | full | auth | ratelimit | usage) ;;
+            bare | full | auth | verify | ratelimit | usage) ;;
             *) die "unknown variant \"$variant\"" ;;
         esac
     done
@@ -238,7 +249,7 @@ start_nginx() {
     mkdir -p "$dir"
     free_port > "$dir/port"
 
-    for name in auth ratelimit usage; do
+    for name in auth zone ratelimit usage; do
         ! uses "$1" $name || names="$names $name"
     done
 
@@ -263,6 +274,7 @@ start_nginx() {
           -e "s,@upstream@,$(< "$out/upstream/port"),g" \
           -e "s,@redis@,$(cat "$out/redis/port" 2> /dev/null),g" \
           -e "s,@kafka@,$(cat "$out/kafka/port" 2> /dev/null),g" \
+          -e "s,@workers@,$([ "$1" = flood ] && nproc || echo 1),g" \
           -e "s,@key@,$key,g" -e "s,@tier@,$tier,g" \
         > "$dir/nginx.conf"
 
@@ -443,6 +455,74 @@ report() {
                        median(name, 5) / 1000, median(name, 6) / 1000
             }
         }' "$out/results"
+}
+
+
+# some callers with a good token: alone, beside 10,000 requests a second without
+# one, and beside as many with forged ones, no two alike
+
+flood() {
+    local round mode port
+
+    start_gateway flood
+    port=$(< "$out/flood/port")
+
+    for ((round = 1; round <= rounds; round++)); do
+        for mode in calm plain forged; do
+            say "round $round of $rounds, $mode"
+
+            if [ $mode != calm ]; then
+                MODE=$mode wrk -t 1 -c 100 -d $((seconds + 2))s \
+                    -s "$root/bench/forged.lua" "http://127.0.0.1:$port/" \
+                    > "$out/flood/$mode.log" 2>&1 &
+                sleep 1
+            fi
+
+            PAUSE=8 wrk -t 1 -c 4 -d "${seconds}s" --latency \
+                -s "$root/bench/wrk.lua" "http://127.0.0.1:$port/" \
+                > "$out/flood/wrk.log" 2>&1 \
+                || { cat "$out/flood/wrk.log" >&2; die "wrk failed"; }
+
+            if [ $mode != calm ]; then
+                wait $!
+                printf '%s-rate %s\n' $mode "$(sed -n 's/^RATE //p' \
+                    "$out/flood/$mode.log")" >> "$out/flood/results"
+            fi
+
+            grep -q ' 0$' "$out/flood/wrk.log" \
+                || die "good tokens were refused"
+            sed -n "s/^RESULT/$mode/p" "$out/flood/wrk.log" \
+                >> "$out/flood/results"
+        done
+    done
+
+    awk '
+        function median(name, m, i, j, v) {
+            for (i = 1; i <= n[name]; i++) {
+                v = value[name, i]
+                for (j = i - 1; j > 0 && list[j] > v; j--) {
+                    list[j + 1] = list[j]
+                }
+                list[j + 1] = v
+            }
+            m = n[name]
+            return m % 2 ? list[(m + 1) / 2] \
+                         : (list[m / 2] + list[m / 2 + 1]) / 2
+        }
+
+        { value[$1, ++n[$1]] = ($1 ~ /rate/) ? $2 : $5 }
+
+        END {
+            calm = median("calm"); plain = median("plain")
+            forged = median("forged")
+
+            printf "\np99 of good callers: alone %.2f ms; beside %d " \
+                   "requests/s without a token %.2f ms, ratio %.2f; beside " \
+                   "%d forged ones %.2f ms, ratio %.2f, to the former %.2f\n",
+                   calm / 1000, median("plain-rate"), plain / 1000,
+                   plain / calm, median("forged-rate"), forged / 1000,
+                   forged / calm, forged / plain
+        }' "$out/flood/results"
 }
 
 

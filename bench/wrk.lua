@@ -1,9 +1,19 @@
 -- Copyright (C) The nginx gateway modules authors
 
--- Sends the token in $TOKEN; the last line of the output is for bench/run.sh:
--- requests, microseconds, p50 and p99 in microseconds, failures.
+-- Sends the token in $TOKEN, $PAUSE ms after each answer; the last line of the
+-- output is for bench/run.sh: requests, microseconds, p50 and p99 in
+-- microseconds, failures.
 
 wrk.headers["Authorization"] = "Bearer " .. os.getenv("TOKEN")
+
+local pause = tonumber(os.getenv("PAUSE") or 0)
+
+if pause > 0 then
+    function delay()
+        return pause
+    end
+end
+
 
 function done(summary, latency, requests)
     local e = summary.errors
