@@ -5,8 +5,7 @@
 
 
 #include "ngx_http_gw_ratelimit_key.h"
-
-#include <openssl/sha.h>
+#include "gw_sha256.h"
 
 
 static ngx_uint_t ngx_http_gw_ratelimit_key_is_plain(const ngx_str_t *key);
@@ -18,7 +17,7 @@ ngx_http_gw_ratelimit_key(ngx_pool_t *pool, const ngx_str_t *limit,
 {
     u_char  *p;
     size_t   len;
-    u_char   digest[SHA256_DIGEST_LENGTH];
+    u_char   digest[GW_SHA256_SIZE];
 
     len = sizeof("gw:{#}::") - 1 + NGX_HTTP_GW_RATELIMIT_KEY + limit->len
           + tier->len;
@@ -36,7 +35,12 @@ ngx_http_gw_ratelimit_key(ngx_pool_t *pool, const ngx_str_t *limit,
         p = ngx_cpymem(p, key->data, key->len);
 
     } else {
-        SHA256(key->data, key->len, digest);
+        if (gw_sha256(&(gw_str_t) { key->len, (const char *) key->data }, 1,
+                      digest)
+            != GW_OK)
+        {
+            return NGX_ERROR;
+        }
 
         *p++ = '#';
         p = ngx_hex_dump(p, digest, NGX_HTTP_GW_RATELIMIT_DIGEST);

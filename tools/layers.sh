@@ -58,7 +58,6 @@ ngx_http_gw_problem    ngx_http_gw_util
 libraries='
 openssl     gw_key gw_jwk gw_jwks gw_sha256 gw_signer
 openssl     ngx_http_gw_auth_identify ngx_http_gw_auth_passport
-openssl     ngx_http_gw_ratelimit_key
 jansson     gw_claim gw_json gw_introspect gw_jwk gw_jwks gw_jwt
 hiredis     ngx_gw_resp
 librdkafka  ngx_gw_kafka ngx_gw_kafka_conf ngx_gw_kafka_producer
