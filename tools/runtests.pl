@@ -2,7 +2,8 @@
 
 # Copyright (C) The nginx gateway modules authors
 
-# Runs test programs one after the other, and adds up:
+# Runs test programs one after the other, those of t/e2e beside the others,
+# and adds up:
 #
 #     tools/runtests.pl build/unit/test_a t/b.t t/e2e/c.t ...
 #
@@ -33,10 +34,12 @@ use Cwd qw(abs_path);
 use File::Basename qw(dirname basename);
 use File::Path qw(make_path remove_tree);
 use IO::Socket::INET;
+use POSIX ();
 use TAP::Harness;
 use Time::HiRes qw(sleep);
 
 
+my $self = abs_path($0);
 my $root = abs_path(dirname($0) . '/..');
 my $build = abs_path($ENV{BUILD} || "$root/build") or die "no build folder\n";
 my $server = "$root/tools/server.sh";
@@ -59,8 +62,12 @@ make_path($run);
 # workers may have another user, and report as well
 
 mkdir "$run/sanitizer" and chmod 01777, "$run/sanitizer";
+
+my $beside = start_beside();
+
 prepare() if grep { /\.t\z/ } @ARGV;
 run_all(@ARGV);
+add_beside() if $beside;
 report();
 
 exit($failed ? 1 : 0);
@@ -90,6 +97,47 @@ sub remove_old {
         system($server, 'stop-all', $dir);
         remove_tree($dir);
     }
+}
+
+
+# end-to-end tests have servers of their own and mostly wait for them: they
+# are another run at the same time
+
+sub start_beside {
+    my @apart = grep { m{(?:\A|/)t/e2e/} } @ARGV;
+
+    return if !@apart || @apart == @ARGV;
+
+    my $pid = fork() // die "fork: $!\n";
+
+    if (!$pid) {
+        open(STDOUT, '>', "$run/beside") && open(STDERR, '>&', \*STDOUT)
+            or POSIX::_exit(1);
+
+        exec($^X, $self, @apart) or POSIX::_exit(1);
+    }
+
+    @ARGV = grep { !m{(?:\A|/)t/e2e/} } @ARGV;
+
+    return $pid;
+}
+
+
+sub add_beside {
+    waitpid($beside, 0);
+
+    my $said = slurp("$run/beside");
+
+    if ($said =~ s/^(\d+) passed, (\d+) failed\n*\z//m) {
+        $passed += $1;
+        $failed += $2;
+
+    } else {
+        push @trouble, 't/e2e: the run beside this one came to no end';
+        $failed++;
+    }
+
+    print $said;
 }
 
 
