@@ -108,7 +108,7 @@ static ngx_command_t  ngx_http_gw_auth_commands[] = {
       NULL },
 
     { ngx_string("gw_auth_redis"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_http_gw_auth_conf_redis,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,

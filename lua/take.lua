@@ -1,91 +1,305 @@
 -- Copyright (C) The nginx gateway modules authors
 
--- Takes tokens from one or several buckets: all or none.
+-- Takes tokens for one or several limits of a caller: for all or for none.
 --
--- KEYS[i]        bucket i; its value is the time, in microseconds since the
---                epoch, when it will be full (GCRA: the theoretical arrival
---                time); absent when full
--- ARGV[3i - 2]   microseconds in which one token comes back
--- ARGV[3i - 1]   tokens a full bucket holds
--- ARGV[3i]       tokens to take; 0 looks without taking
+-- A limit is one to four items that follow each other: its bucket, then its
+-- quotas, then its ban.  For item i:
 --
--- returns { taken, left, wait, full, left, wait, full, ... }
---   taken        1 if every bucket had the tokens, else 0 and nothing is taken
---   left         whole tokens left in bucket i
---   wait         microseconds until bucket i has the tokens asked for, 0 if it
---                has them, -1 if it can never hold so many
---   full         microseconds until bucket i is full
+-- KEYS[i]        its key; all of one hash tag
+-- ARGV[6i - 5]   what it is: "b" a bucket, which begins a limit, "B" one of a
+--                dry run; "d", "m" a quota of the UTC day, month; "x" a ban
+-- ARGV[6i - 4]   b: microseconds in which one token comes back
+--                x: microseconds that a ban lasts
+-- ARGV[6i - 3]   b: tokens a full bucket holds; d, m: tokens of a window
+--                x: refusals that make a ban
+-- ARGV[6i - 2]   tokens to take; 0 looks without taking
+--                x: refusals to add that Redis was not told of
+-- ARGV[6i - 1]   b: tokens to lease on top, at most; 0 none
+-- ARGV[6i]       b: the lease gets at most 1/share of what is left; >= 1
 --
--- The clock is that of Redis.  All numbers are integers below 2^53, which the
--- caller guarantees.  A key lives until its bucket is full.
+-- returns { taken, left, wait, full, extra, left, wait, full, extra, ... }
+--   taken   1 if every limit but the dry ones had the tokens and no ban, else
+--           0, and nothing was taken for any; a dry limit that has not enough
+--           gives nothing and refuses nobody
+--   left    tokens left, after this; x: refusals left until a ban
+--   wait    microseconds until the tokens asked for are there, 0 if they are,
+--           -1 if there can never be so many; x: microseconds that the ban
+--           still lasts, 0 if there is none
+--   full    microseconds until a bucket is full, a window ends, or strikes or
+--           a ban are forgotten
+--   extra   b: tokens leased; d, m: the window, by which they are given back;
+--           x: 1 if this very call began the ban
 --
--- A stored time later than a full burst from now comes from other numbers of
--- the limit, or from a clock that was ahead.  It is cut, and written also by a
--- denial: else the caller would stay blocked under the old numbers for ever.
+-- What is stored, in keys that expire when it means nothing any more:
+--   b       the time, in microseconds since the epoch, when the bucket will
+--           be full (GCRA: the theoretical arrival time)
+--   d, m    the window, which is the number of the day or month since 1970,
+--           times 2^36, plus the tokens used
+--   x       how often the limit refused since the first time, or -1: banned
+--
+-- All numbers are integers below 2^53, which the caller guarantees, but for
+-- the time that the tokens asked for would take: it is used only if a bucket
+-- can hold them.  What was stored by others, and is no such number, counts as
+-- absent.
+--
+-- The clock is that of Redis.  If it goes back it grants nothing: a time to
+-- come stays, and the window after the one of now holds until it ends.  What
+-- lies further ahead (than a full bucket needs, two windows, a ban's time)
+-- comes from other numbers of the limit, or from a clock that was wrong.  It
+-- is cut, and written also by a denial: else the caller would stay blocked
+-- for ever.  Otherwise a denial writes nothing but strikes.
+--
+-- A refusal is a strike if the bucket or a quota of the ban's own limit has
+-- not enough.  While a ban holds there are none.
+--
+-- All is read before anything is written, so an error changes nothing.
+
+local DAY = 86400000000
+local QUOTA = 68719476736
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 
 local taken = 1
-local full = {}
-local cut = {}
-local after = {}
 local reply = { 1 }
+local refused = {}
+local changed = {}
+local limit
 
 for i = 1, #KEYS do
-    local interval = tonumber(ARGV[3 * i - 2])
-    local span = interval * ARGV[3 * i - 1]
-    local cost = interval * ARGV[3 * i]
+    local unit = ARGV[6 * i - 5]
+    local size = tonumber(ARGV[6 * i - 3])
+    local cost = tonumber(ARGV[6 * i - 2])
+    local stored = tonumber(redis.call('GET', KEYS[i]))
+    local full = 0
+    local wait = 0
+    local extra = 0
+    local left
 
-    full[i] = tonumber(redis.call('GET', KEYS[i])) or now
+    if unit == 'b' or unit == 'B' then
+        local interval = tonumber(ARGV[6 * i - 4])
+        local span = interval * size
 
-    -- NaN, which Lua reads from "nan", is not less than anything
+        limit = i
 
-    if not (full[i] >= now) then
-        full[i] = now
-    end
+        -- NaN, which Lua reads from "nan", is not greater than anything
 
-    if full[i] > now + span then
-        full[i] = now + span
-        cut[i] = true
-    end
+        if stored and stored > now then
 
-    after[i] = full[i] + cost
-
-    local wait = after[i] - now - span
-
-    if wait > 0 then
-        taken = 0
-
-        if cost > span then
-            wait = -1
+            if stored > now + span then
+                full = span
+                changed[i] = true
+            else
+                full = stored - stored % 1 - now
+            end
         end
+
+        left = math.floor((span - full) / interval)
+
+        if cost > size then
+            wait = -1
+
+        elseif cost > left then
+            wait = full + interval * cost - span
+        end
+
+    elseif unit == 'x' then
+        local span = math.ceil(ARGV[6 * i - 4] / 1000) * 1000
+        local strikes = 0
+
+        if stored and (stored == -1 or stored >= 1 and stored < 2^53) then
+            full = redis.call('PTTL', KEYS[i]) * 1000
+
+            -- a key that never expires is not ours
+
+            if full > 0 then
+                strikes = stored - stored % 1
+            else
+                full = 0
+            end
+
+            if full > span then
+                full = span
+                changed[i] = strikes
+            end
+        end
+
+        if strikes ~= -1 then
+
+            if refused[limit] then
+                cost = cost + 1
+            end
+
+            if cost > 0 then
+
+                if strikes == 0 then
+                    full = span
+                end
+
+                strikes = strikes + cost
+
+                if strikes >= size then
+                    strikes = -1
+                    full = span
+                    extra = 1
+                end
+
+                changed[i] = strikes
+            end
+        end
+
+        if strikes == -1 then
+            left = 0
+            wait = full
+        else
+            left = math.max(size - strikes, 0)
+        end
+
     else
-        wait = 0
+        local window = math.floor(now / DAY)
+        local used = 0
+        local start
+
+        -- when a window begins; years begin with March here
+
+        if unit == 'd' then
+            start = function (day)
+                return day * DAY
+            end
+
+        else
+            start = function (month)
+                local m = month + 23638
+                local y = math.floor(m / 12)
+
+                m = m - 12 * y
+
+                return (365 * y + math.floor(y / 4) - math.floor(y / 100)
+                        + math.floor(y / 400) + math.floor((153 * m + 2) / 5)
+                        - 719468) * DAY
+            end
+
+            -- 4800 months have 146097 days; this may be one month off
+
+            window = math.floor(window * 4800 / 146097)
+
+            if start(window) > now then
+                window = window - 1
+
+            elseif start(window + 1) <= now then
+                window = window + 1
+            end
+        end
+
+        if stored and stored > 0 and stored < 2^53 then
+            local past = math.floor(stored / QUOTA)
+
+            if past >= window then
+                used = math.floor(stored) - past * QUOTA
+            end
+
+            if past == window + 1 then
+                window = past
+
+            elseif past > window then
+                changed[i] = window * QUOTA + used
+            end
+        end
+
+        full = start(window + 1) - now
+        left = math.max(size - used, 0)
+        extra = window
+
+        if cost > size then
+            wait = -1
+
+        elseif cost > left then
+            wait = full
+        end
     end
 
-    reply[3 * i] = wait
-end
+    if wait ~= 0 then
+        refused[limit] = true
 
-for i = 1, #KEYS do
-    local interval = tonumber(ARGV[3 * i - 2])
-    local span = interval * ARGV[3 * i - 1]
-    local changed = cut[i]
-
-    if taken == 1 and after[i] > full[i] then
-        full[i] = after[i]
-        changed = true
+        if ARGV[6 * limit - 5] == 'b' then
+            taken = 0
+        end
     end
 
-    if changed then
-        redis.call('SET', KEYS[i], string.format('%.0f', full[i]),
-                   'PX', math.ceil((full[i] - now) / 1000) + 1)
-    end
-
-    reply[3 * i - 1] = math.floor((now + span - full[i]) / interval)
-    reply[3 * i + 1] = full[i] - now
+    reply[4 * i - 2] = left
+    reply[4 * i - 1] = wait
+    reply[4 * i] = full
+    reply[4 * i + 1] = extra
 end
 
 reply[1] = taken
+
+local lease = 0
+
+for i = 1, #KEYS do
+    local unit = ARGV[6 * i - 5]
+    local is_bucket = unit == 'b' or unit == 'B'
+
+    if is_bucket then
+        limit = i
+    end
+
+    if taken == 1 and unit ~= 'x' and not refused[limit] then
+        local tokens = tonumber(ARGV[6 * i - 2])
+
+        if is_bucket then
+            lease = tonumber(ARGV[6 * i - 1])
+
+            if lease > 0 then
+                local q = i + 1
+
+                lease = math.min(lease, math.floor((reply[4 * i - 2] - tokens)
+                                                   / ARGV[6 * i]))
+
+                while ARGV[6 * q - 5] == 'd' or ARGV[6 * q - 5] == 'm' do
+                    lease = math.min(lease,
+                                     reply[4 * q - 2] - ARGV[6 * q - 2])
+                    q = q + 1
+                end
+
+                reply[4 * i + 1] = lease
+            end
+        end
+
+        tokens = tokens + lease
+
+        if tokens > 0 then
+            reply[4 * i - 2] = reply[4 * i - 2] - tokens
+
+            if is_bucket then
+                reply[4 * i] = reply[4 * i] + ARGV[6 * i - 4] * tokens
+                changed[i] = true
+            else
+                changed[i] = reply[4 * i + 1] * QUOTA + ARGV[6 * i - 3]
+                             - reply[4 * i - 2]
+            end
+        end
+    end
+
+    if changed[i] then
+        local value = changed[i]
+        local ms = math.ceil(reply[4 * i] / 1000)
+
+        if is_bucket then
+            value = now + reply[4 * i]
+            ms = ms + 1
+
+        elseif unit ~= 'x' then
+
+            -- the clock may go back: the window outlives its end
+
+            ms = ms + 60000
+        end
+
+        -- Redis writes a number with all of its digits, as it is an integer
+
+        redis.call('SET', KEYS[i], value, 'PX', ms)
+    end
+end
 
 return reply

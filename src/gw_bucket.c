@@ -31,7 +31,7 @@ gw_bucket_init(gw_bucket_t *b, const gw_str_t *rate, int64_t burst,
         n = n * 10 + (rate->data[i] - '0');
 
         if (n > GW_BUCKET_SPAN / 10) {
-            *err = "rate is too high";
+            *err = "has a rate that is too high";
             return GW_ERROR;
         }
     }
@@ -39,17 +39,18 @@ gw_bucket_init(gw_bucket_t *b, const gw_str_t *rate, int64_t burst,
     period = gw_bucket_period(rate->data + i, rate->len - i);
 
     if (i == 0 || period == 0) {
-        *err = "rate must be a number followed by r/s, r/m, r/h or r/d";
+        *err = "has a rate that is no number followed by r/s, r/m, r/h "
+               "or r/d";
         return GW_ERROR;
     }
 
     if (n == 0) {
-        *err = "rate must be at least 1";
+        *err = "has a rate of 0";
         return GW_ERROR;
     }
 
     if (n > GW_BUCKET_RATE_MAX * (period / GW_BUCKET_SECOND)) {
-        *err = "rate must not exceed 1000000r/s";
+        *err = "has a rate above 1000000r/s";
         return GW_ERROR;
     }
 
@@ -64,7 +65,7 @@ gw_bucket_init(gw_bucket_t *b, const gw_str_t *rate, int64_t burst,
     }
 
     if (burst < 0 || burst > GW_BUCKET_SPAN / 2 / b->interval) {
-        *err = "burst is too large: it needs 71 years to come back";
+        *err = "has a burst that needs more than 71 years to come back";
         return GW_ERROR;
     }
 
@@ -140,4 +141,21 @@ gw_bucket_take(const gw_bucket_t *b, int64_t *full, int64_t now,
     answer->full = *full - now;
 
     return rc;
+}
+
+
+void
+gw_bucket_give(const gw_bucket_t *b, int64_t *full, int64_t now,
+    int64_t tokens)
+{
+    if (*full <= now) {
+        return;
+    }
+
+    if (tokens > (*full - now) / b->interval) {
+        *full = now;
+        return;
+    }
+
+    *full -= b->interval * tokens;
 }

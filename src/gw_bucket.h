@@ -14,7 +14,7 @@
  * tokens a full bucket holds; a burst of 0 means what the rate gives in one
  * second, at least 1.  An interval is rounded up to a whole microsecond, so a
  * bucket never gives more than its rate.  Returns GW_OK, or GW_ERROR with the
- * reason in "err", a static string.
+ * reason in "err", a static string that follows a name: "has a rate of 0".
  *
  * gw_bucket_take() takes "cost" tokens at "now" from the bucket whose stored
  * time is *full, 0 if there is none, and answers:
@@ -25,6 +25,9 @@
  *
  * *full is updated in both cases; a denial changes it only if the stored time
  * lay further ahead than a full burst.  A clock that goes back grants nothing.
+ *
+ * gw_bucket_give() gives back tokens that were taken and not used; the bucket
+ * is never more than full.
  */
 
 #ifndef _GW_BUCKET_H_INCLUDED_
@@ -57,6 +60,8 @@ int gw_bucket_init(gw_bucket_t *b, const gw_str_t *rate, int64_t burst,
     const char **err);
 int gw_bucket_take(const gw_bucket_t *b, int64_t *full, int64_t now,
     int64_t cost, gw_bucket_answer_t *answer);
+void gw_bucket_give(const gw_bucket_t *b, int64_t *full, int64_t now,
+    int64_t tokens);
 
 GW_HIDDEN_END
 

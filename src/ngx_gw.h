@@ -21,4 +21,26 @@ ngx_gw_str_equal(const ngx_str_t *a, const ngx_str_t *b)
 }
 
 
+/* as ngx_sprintf() does with "%L", which takes ten times as long */
+
+static ngx_inline u_char *
+ngx_gw_number(u_char *p, int64_t n)
+{
+    u_char  *q, text[NGX_INT64_LEN];
+
+    if (n < 0) {
+        return ngx_sprintf(p, "%L", n);
+    }
+
+    q = text + NGX_INT64_LEN;
+
+    do {
+        *--q = (u_char) ('0' + n % 10);
+        n /= 10;
+    } while (n);
+
+    return ngx_cpymem(p, q, text + NGX_INT64_LEN - q);
+}
+
+
 #endif /* _NGX_GW_H_INCLUDED_ */

@@ -4,15 +4,27 @@
  */
 
 
-#include "ngx_gw_redis_peer.h"
+#include "ngx_gw_redis_client.h"
+#include "ngx_gw_redis_cluster.h"
+#include "ngx_gw_redis_ring.h"
+#include "ngx_gw_redis_sentinel.h"
 
 
-static void ngx_gw_redis_fail(ngx_gw_redis_op_t *op, const char *failure);
+static ngx_int_t ngx_gw_redis_start(ngx_gw_redis_t *rd);
+static ngx_int_t ngx_gw_redis_format(ngx_uint_t argc, const ngx_str_t *argv,
+    u_char **data, size_t *len);
+static void ngx_gw_redis_detach(ngx_gw_redis_op_t *op);
 static void ngx_gw_redis_deadline_handler(ngx_event_t *ev);
 
 
+static const char *const  ngx_gw_redis_failures[NGX_GW_REDIS_FAILURES] = {
+    "no failure", "an error reply", "timed out", "connection lost",
+    "unavailable", "busy"
+};
+
+
 ngx_gw_redis_t *
-ngx_gw_redis_create(const ngx_gw_redis_url_t *url, ngx_log_t *log)
+ngx_gw_redis_create(const ngx_gw_redis_conf_t *conf, ngx_log_t *log)
 {
     ngx_gw_redis_t  *rd;
 
@@ -21,43 +33,77 @@ ngx_gw_redis_create(const ngx_gw_redis_url_t *url, ngx_log_t *log)
         return NULL;
     }
 
-    rd->waiters = ngx_calloc(NGX_GW_REDIS_INFLIGHT
-                             * sizeof(ngx_gw_redis_op_t *), log);
-    if (rd->waiters == NULL) {
-        ngx_free(rd);
+    rd->conf = conf;
+    rd->log = log;
+
+    if (conf->mode == NGX_GW_REDIS_CLUSTER) {
+
+        if (ngx_gw_redis_cluster_create(rd) != NGX_OK) {
+            ngx_free(rd);
+            return NULL;
+        }
+
+        return rd;
+    }
+
+    if (ngx_gw_redis_start(rd) != NGX_OK) {
+        ngx_gw_redis_destroy(rd);
         return NULL;
     }
 
-    rd->url = url;
-    rd->log = log;
-    rd->stall = NGX_GW_REDIS_STALL;
-    rd->out.limit = NGX_GW_REDIS_BUFFER;
-
-    rd->flush.handler = ngx_gw_redis_peer_flush_handler;
-    rd->flush.data = rd;
-    rd->flush.log = log;
-
-    rd->timer.handler = ngx_gw_redis_peer_timer_handler;
-    rd->timer.data = rd;
-    rd->timer.log = log;
-    rd->timer.cancelable = 1;
-
-    (void) ngx_gw_redis_peer_connect(rd);
-
     return rd;
+}
+
+
+static ngx_int_t
+ngx_gw_redis_start(ngx_gw_redis_t *rd)
+{
+    ngx_gw_redis_peer_t  *peer;
+
+    peer = ngx_gw_redis_peer_create(rd, rd->conf, rd->log);
+    if (peer == NULL) {
+        return NGX_ERROR;
+    }
+
+    rd->peer = peer;
+
+    peer->answer = ngx_gw_redis_complete;
+
+    if (rd->conf->mode == NGX_GW_REDIS_SENTINEL) {
+
+        peer->find = ngx_gw_redis_sentinel_find;
+        peer->forget = ngx_gw_redis_sentinel_forget;
+        peer->master = 1;
+
+        if (ngx_gw_redis_sentinel_create(rd) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+    } else if (ngx_gw_redis_peer_hosts(peer) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_gw_redis_peer_connect(peer);
+
+    return NGX_OK;
 }
 
 
 void
 ngx_gw_redis_destroy(ngx_gw_redis_t *rd)
 {
-    ngx_gw_redis_peer_close(rd);
-
-    if (rd->out.start) {
-        ngx_free(rd->out.start);
+    if (rd->conf->mode == NGX_GW_REDIS_CLUSTER) {
+        ngx_gw_redis_cluster_destroy(rd);
     }
 
-    ngx_free(rd->waiters);
+    if (rd->peer) {
+        ngx_gw_redis_peer_destroy(rd->peer);
+    }
+
+    if (rd->conf->mode == NGX_GW_REDIS_SENTINEL) {
+        ngx_gw_redis_sentinel_destroy(rd);
+    }
+
     ngx_free(rd);
 }
 
@@ -66,31 +112,17 @@ void
 ngx_gw_redis_command(ngx_gw_redis_t *rd, ngx_gw_redis_op_t *op,
     ngx_uint_t argc, const ngx_str_t *argv, ngx_msec_t timeout)
 {
-    op->active = 0;
-    op->failure = NULL;
+    op->failure = NGX_GW_REDIS_OK;
+    op->redis = rd;
+    op->peer = NULL;
+    op->copy = NULL;
+    op->redirects = 0;
+    op->active = 1;
+    op->probe = 0;
+    op->spared = 0;
+    op->queued = 0;
+
     ngx_memzero(&op->deadline, sizeof(ngx_event_t));
-
-    rd->stall = ngx_max(rd->stall, timeout);
-
-    if (rd->connection == NULL) {
-
-        if (rd->failures
-            && (ngx_msec_int_t) (rd->retry - ngx_current_msec) > 0)
-        {
-            ngx_gw_redis_fail(op, "unavailable");
-            return;
-        }
-
-        if (ngx_gw_redis_peer_connect(rd) != NGX_OK) {
-            ngx_gw_redis_fail(op, "unavailable");
-            return;
-        }
-    }
-
-    if (ngx_gw_redis_push(rd, op, argc, argv) != NGX_OK) {
-        ngx_gw_redis_fail(op, "busy");
-        return;
-    }
 
     /* somebody waits: a worker that quits has to wait as well */
 
@@ -99,30 +131,78 @@ ngx_gw_redis_command(ngx_gw_redis_t *rd, ngx_gw_redis_op_t *op,
     op->deadline.log = rd->log;
 
     ngx_add_timer(&op->deadline, timeout);
+
+    if (rd->cluster) {
+
+        if (ngx_gw_redis_format(argc, argv, &op->copy, &op->len) != NGX_OK) {
+            ngx_gw_redis_fail(op, NGX_GW_REDIS_BUSY);
+            return;
+        }
+
+        ngx_gw_redis_cluster_command(rd, op, op->key ? &argv[op->key] : NULL);
+        return;
+    }
+
+    if (ngx_gw_redis_peer_push(rd->peer, op, argc, argv) != NGX_OK) {
+        ngx_gw_redis_complete(op, NULL);
+    }
 }
 
 
-static void
-ngx_gw_redis_fail(ngx_gw_redis_op_t *op, const char *failure)
+/* "data" belongs to the caller then */
+
+static ngx_int_t
+ngx_gw_redis_format(ngx_uint_t argc, const ngx_str_t *argv, u_char **data,
+    size_t *len)
 {
-    op->failure = failure;
-    op->handler(op, NULL);
+    ngx_gw_resp_buf_t  b;
+
+    ngx_memzero(&b, sizeof(ngx_gw_resp_buf_t));
+
+    b.limit = NGX_GW_REDIS_BUFFER;
+
+    if (ngx_gw_resp_append(&b, argc, argv) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    *data = b.start;
+    *len = b.last - b.start;
+
+    return NGX_OK;
 }
 
 
 void
 ngx_gw_redis_cancel(ngx_gw_redis_op_t *op)
 {
-    if (!op->active) {
-        return;
+    if (op->active) {
+        ngx_gw_redis_detach(op);
+        op->active = 0;
     }
+}
 
+
+static void
+ngx_gw_redis_detach(ngx_gw_redis_op_t *op)
+{
     if (op->deadline.timer_set) {
         ngx_del_timer(&op->deadline);
     }
 
-    op->redis->waiters[op->slot & NGX_GW_REDIS_MASK] = NULL;
-    op->active = 0;
+    if (op->peer) {
+        ngx_gw_redis_peer_forget(op);
+    }
+
+    if (op->queued) {
+        ngx_queue_remove(&op->queue);
+        op->queued = 0;
+        op->redis->queued--;
+    }
+
+    if (op->copy) {
+        ngx_free(op->copy);
+        op->copy = NULL;
+    }
 }
 
 
@@ -130,175 +210,97 @@ static void
 ngx_gw_redis_deadline_handler(ngx_event_t *ev)
 {
     ngx_uint_t          n;
+    ngx_msec_t          spare;
     ngx_gw_redis_t     *rd;
     ngx_gw_redis_op_t  *op;
 
     op = ev->data;
     rd = op->redis;
 
-    ngx_gw_redis_cancel(op);
+    spare = op->peer ? ngx_gw_redis_ring_spare(op) : 0;
 
-    if (ngx_gw_log_pass(&rd->log_failure, &n)) {
+    if (spare) {
+        op->spared = 1;
+        ngx_add_timer(ev, spare);
+        return;
+    }
+
+    if (op->peer) {
+        ngx_gw_redis_peer_late(op);
+
+    } else if (ngx_gw_log_pass(&rd->log_timeout, &n)) {
         ngx_log_error(NGX_LOG_ERR, rd->log, 0,
-                      "gw redis: %V timed out, %ui more failures before",
-                      &rd->url->name, n);
+                      "gw redis: no node of %V was found in time, "
+                      "%ui more failures before", &rd->conf->name, n);
     }
 
-    ngx_gw_redis_fail(op, "timed out");
-}
-
-
-ngx_int_t
-ngx_gw_redis_push(ngx_gw_redis_t *rd, ngx_gw_redis_op_t *op,
-    ngx_uint_t argc, const ngx_str_t *argv)
-{
-    ngx_uint_t  n;
-
-    if (rd->tail - rd->head == NGX_GW_REDIS_INFLIGHT
-        || ngx_gw_resp_append(&rd->out, argc, argv) != NGX_OK)
-    {
-        if (ngx_gw_log_pass(&rd->log_busy, &n)) {
-            ngx_log_error(NGX_LOG_ERR, rd->log, 0,
-                          "gw redis: %V has %ui commands outstanding, "
-                          "no room for another, %ui more refused before",
-                          &rd->url->name, rd->tail - rd->head, n);
-        }
-
-        return NGX_ERROR;
-    }
-
-    op->redis = rd;
-    op->slot = rd->tail;
-    op->active = 1;
-
-    rd->waiters[rd->tail++ & NGX_GW_REDIS_MASK] = op;
-
-    rd->connection->idle = 0;
-
-    if (rd->up && !rd->timer.timer_set) {
-        ngx_add_timer(&rd->timer, rd->stall);
-    }
-
-    ngx_post_event(&rd->flush, &ngx_posted_events);
-
-    return NGX_OK;
+    ngx_gw_redis_fail(op, NGX_GW_REDIS_TIMED_OUT);
 }
 
 
 void
-ngx_gw_redis_answer(ngx_gw_redis_t *rd, ngx_gw_reply_t *reply)
+ngx_gw_redis_fail(ngx_gw_redis_op_t *op, ngx_gw_redis_failure_e failure)
 {
-    ngx_uint_t          n;
-    ngx_gw_redis_op_t  *op;
+    op->failure = failure;
 
-    if (rd->up && rd->failures) {
+    ngx_gw_redis_complete(op, NULL);
+}
 
-        /* PING alone is no proof: a command was answered */
 
-        if (ngx_gw_log_pass(&rd->log_back, &n)) {
-            ngx_log_error(NGX_LOG_NOTICE, rd->log, 0,
-                          "gw redis: %V is back after %ui failures",
-                          &rd->url->name, rd->failures);
-        }
-
-        rd->failures = 0;
-    }
-
-    op = rd->waiters[rd->head & NGX_GW_REDIS_MASK];
-    rd->head++;
-
-    if (rd->head == rd->tail) {
-        rd->connection->idle = 1;
-
-        if (rd->timer.timer_set) {
-            ngx_del_timer(&rd->timer);
-        }
-
-    } else {
-        ngx_add_timer(&rd->timer, rd->stall);
-    }
-
-    if (op == NULL) {
-        return;
-    }
-
-    if (op->deadline.timer_set) {
-        ngx_del_timer(&op->deadline);
-    }
+void
+ngx_gw_redis_complete(ngx_gw_redis_op_t *op, ngx_gw_reply_t *reply)
+{
+    ngx_gw_redis_detach(op);
 
     op->active = 0;
+
+    if (reply) {
+        op->failure = ngx_gw_reply_error(reply) ? NGX_GW_REDIS_ERROR
+                                                : NGX_GW_REDIS_OK;
+    }
+
     op->handler(op, reply);
 }
 
 
-/* closes the connection, fails who waits, and delays the next attempt */
-
-void
-ngx_gw_redis_broken(ngx_gw_redis_t *rd, ngx_err_t err, const char *what,
-    const ngx_str_t *detail)
+const char *
+ngx_gw_redis_why(const ngx_gw_redis_op_t *op)
 {
-    ngx_uint_t           n, head, tail, next;
-    ngx_msec_t           delay;
-    ngx_gw_redis_op_t   *op;
+    return ngx_gw_redis_failures[op->failure];
+}
 
-    static const ngx_str_t  none = ngx_null_string;
 
-    head = rd->head;
-    tail = rd->tail;
+ngx_int_t
+ngx_gw_redis_post(ngx_gw_redis_t *rd, ngx_uint_t key, ngx_uint_t argc,
+    const ngx_str_t *argv)
+{
+    size_t                len;
+    u_char               *data;
+    ngx_int_t             rc;
+    ngx_gw_redis_peer_t  *peer;
 
-    if (rd->up && head == tail) {
+    if (rd->cluster) {
 
-        /* closed while idle: Redis restarts, or has a "timeout" */
-
-        ngx_log_error(NGX_LOG_INFO, rd->log, err, "gw redis: %V %s",
-                      &rd->url->name, what);
-
-        ngx_gw_redis_peer_close(rd);
-        return;
-    }
-
-    delay = NGX_GW_REDIS_BACKOFF
-            << ngx_min(rd->failures / rd->url->naddrs, 4);
-    delay = ngx_min(delay, 2000);
-
-    next = (!rd->up && ++rd->attempt % rd->url->naddrs);
-
-    if (next) {
-
-        /* the name has another address, which is not known to be bad */
-
-        delay = 4;
-    }
-
-    rd->failures++;
-
-    ngx_gw_redis_peer_close(rd);
-
-    rd->retry = ngx_current_msec + delay / 2 + ngx_random() % (delay / 2);
-
-    if (next) {
-        ngx_log_error(NGX_LOG_INFO, rd->log, err,
-                      "gw redis: an address of %V %s, the next one is tried",
-                      &rd->url->name, what);
-
-    } else if (ngx_gw_log_pass(&rd->log_failure, &n)) {
-        ngx_log_error(NGX_LOG_ERR, rd->log, err,
-                      "gw redis: %V %s%s%V, %ui more failures before",
-                      &rd->url->name, what, detail ? ": " : "",
-                      detail ? detail : &none, n);
-    }
-
-    /* no handler can connect again before this ends: "retry" is ahead */
-
-    for ( /* void */ ; head != tail; head++) {
-
-        op = rd->waiters[head & NGX_GW_REDIS_MASK];
-
-        if (op == NULL) {
-            continue;
+        if (ngx_gw_redis_format(argc, argv, &data, &len) != NGX_OK) {
+            return NGX_DECLINED;
         }
 
-        ngx_gw_redis_cancel(op);
-        ngx_gw_redis_fail(op, "connection lost");
+        rc = ngx_gw_redis_cluster_post(rd, key ? &argv[key] : NULL, data,
+                                       len);
+        ngx_free(data);
+
+        return rc;
     }
+
+    peer = rd->peer;
+
+    if (!peer->up
+        || ngx_gw_redis_peer_queue(peer, NULL, argc, argv) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_gw_redis_peer_flush(peer);
+
+    return NGX_OK;
 }

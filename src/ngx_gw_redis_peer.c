@@ -5,408 +5,506 @@
 
 
 #include "ngx_gw_redis_peer.h"
+#include "ngx_gw_redis_greet.h"
+#include "ngx_gw_redis_ring.h"
+#include "ngx_gw_redis_wire.h"
 
-#include <ngx_event_connect.h>
+
+#define NGX_GW_REDIS_PEER_BACKOFF  100      /* ms */
+#define NGX_GW_REDIS_PEER_MAX      2000
+#define NGX_GW_REDIS_PEER_NEXT     4        /* to another address */
 
 
-static ngx_int_t ngx_gw_redis_peer_hello(ngx_gw_redis_t *rd);
-static void ngx_gw_redis_peer_hello_handler(ngx_gw_redis_op_t *op,
-    ngx_gw_reply_t *reply);
-static void ngx_gw_redis_peer_ping_handler(ngx_gw_redis_op_t *op,
-    ngx_gw_reply_t *reply);
-static ngx_int_t ngx_gw_redis_peer_test_connect(ngx_connection_t *c);
-static void ngx_gw_redis_peer_write_handler(ngx_event_t *wev);
-static void ngx_gw_redis_peer_read_handler(ngx_event_t *rev);
-static ngx_int_t ngx_gw_redis_peer_read(ngx_gw_redis_t *rd);
+static ngx_int_t ngx_gw_redis_peer_begin(ngx_gw_redis_peer_t *peer);
+static ngx_int_t ngx_gw_redis_peer_resolve(ngx_gw_redis_peer_t *peer,
+    ngx_int_t rc);
+static void ngx_gw_redis_peer_answered_handler(ngx_event_t *ev);
+static void ngx_gw_redis_peer_flush_handler(ngx_event_t *ev);
+static void ngx_gw_redis_peer_timer_handler(ngx_event_t *ev);
+static void ngx_gw_redis_peer_delay(ngx_gw_redis_peer_t *peer, ngx_err_t err,
+    const char *what, const ngx_str_t *detail);
+static void ngx_gw_redis_peer_close(ngx_gw_redis_peer_t *peer);
+static ngx_int_t ngx_gw_redis_peer_ask(ngx_gw_redis_peer_t *peer,
+    ngx_gw_redis_op_t *op);
+
+
+ngx_gw_redis_peer_t *
+ngx_gw_redis_peer_create(ngx_gw_redis_t *rd, const ngx_gw_redis_conf_t *conf,
+    ngx_log_t *log)
+{
+    ngx_gw_redis_peer_t  *peer;
+
+    peer = ngx_calloc(sizeof(ngx_gw_redis_peer_t), log);
+    if (peer == NULL) {
+        return NULL;
+    }
+
+    peer->waiters = ngx_calloc(NGX_GW_REDIS_INFLIGHT
+                               * sizeof(ngx_gw_redis_op_t *), log);
+    if (peer->waiters == NULL) {
+        ngx_free(peer);
+        return NULL;
+    }
+
+    peer->conf = conf;
+    peer->redis = rd;
+    peer->log = log;
+    peer->name = conf->name;
+    peer->stall = NGX_GW_REDIS_STALL;
+    peer->out.limit = NGX_GW_REDIS_BUFFER;
+
+    peer->flush.handler = ngx_gw_redis_peer_flush_handler;
+    peer->flush.data = peer;
+    peer->flush.log = log;
+
+    peer->answered.handler = ngx_gw_redis_peer_answered_handler;
+    peer->answered.data = peer;
+    peer->answered.log = log;
+
+    peer->timer.handler = ngx_gw_redis_peer_timer_handler;
+    peer->timer.data = peer;
+    peer->timer.log = log;
+    peer->timer.cancelable = 1;
+
+    return peer;
+}
+
+
+void
+ngx_gw_redis_peer_destroy(ngx_gw_redis_peer_t *peer)
+{
+    if (peer->doomed) {
+        return;
+    }
+
+    peer->depth++;
+    peer->doomed = 1;
+
+    ngx_gw_redis_peer_close(peer);
+
+    ngx_gw_redis_ring_clear(peer);
+
+    ngx_gw_redis_peer_leave(peer);
+}
+
+
+/* hooks and handlers may destroy the peer that calls them */
+
+void
+ngx_gw_redis_peer_leave(ngx_gw_redis_peer_t *peer)
+{
+    peer->depth--;
+
+    if (peer->depth || !peer->doomed) {
+        return;
+    }
+
+    ngx_gw_redis_name_release(peer);
+
+    if (peer->out.start) {
+        ngx_free(peer->out.start);
+    }
+
+    ngx_free(peer->waiters);
+    ngx_free(peer);
+}
 
 
 ngx_int_t
-ngx_gw_redis_peer_connect(ngx_gw_redis_t *rd)
+ngx_gw_redis_peer_hosts(ngx_gw_redis_peer_t *peer)
 {
-    ngx_int_t               rc;
-    ngx_log_t               quiet;
-    ngx_addr_t             *addr;
-    ngx_connection_t       *c;
-    ngx_peer_connection_t   pc;
+    return ngx_gw_redis_name_set(peer, peer->conf->hosts, peer->conf->nhosts);
+}
 
-    addr = &rd->url->addrs[rd->attempt % rd->url->naddrs];
 
-    ngx_memzero(&pc, sizeof(ngx_peer_connection_t));
+ngx_int_t
+ngx_gw_redis_peer_host(ngx_gw_redis_peer_t *peer, const ngx_str_t *host,
+    in_port_t port)
+{
+    return ngx_gw_redis_name_one(peer, host, port);
+}
 
-    pc.sockaddr = addr->sockaddr;
-    pc.socklen = addr->socklen;
-    pc.name = (ngx_str_t *) &rd->url->name;
-    pc.get = ngx_event_get_peer;
-    pc.log = &quiet;
-    pc.log_error = NGX_ERROR_INFO;
 
-    /* each failure would be a line, while ours is one per interval */
+ngx_int_t
+ngx_gw_redis_peer_connect(ngx_gw_redis_peer_t *peer)
+{
+    ngx_int_t  rc;
 
-    quiet = *rd->log;
-    quiet.log_level = NGX_LOG_ALERT;
+    peer->depth++;
 
-    rc = ngx_event_connect_peer(&pc);
+    rc = ngx_gw_redis_peer_begin(peer);
 
-    c = pc.connection;
-    rd->connection = c;
-
-    if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED) {
-        ngx_gw_redis_broken(rd, ngx_socket_errno, "could not connect", NULL);
-        return NGX_ERROR;
+    if (rc != NGX_ERROR && !peer->finding && peer->connection == NULL) {
+        rc = NGX_ERROR;
     }
 
-    c->data = rd;
-    c->log = rd->log;
-    c->read->log = rd->log;
-    c->write->log = rd->log;
-    c->read->handler = ngx_gw_redis_peer_read_handler;
-    c->write->handler = ngx_gw_redis_peer_write_handler;
+    ngx_gw_redis_peer_leave(peer);
 
-    rd->connected = (rc == NGX_OK);
+    return rc;
+}
 
-    if (ngx_gw_resp_create(&rd->resp) != NGX_OK
-        || ngx_gw_redis_peer_hello(rd) != NGX_OK)
+
+static ngx_int_t
+ngx_gw_redis_peer_begin(ngx_gw_redis_peer_t *peer)
+{
+    ngx_int_t  rc;
+
+    peer->finding = 1;
+
+    if (ngx_gw_resp_create(&peer->resp) != NGX_OK
+        || ngx_gw_redis_greet(peer) != NGX_OK)
     {
-        ngx_gw_redis_broken(rd, 0, "could not connect, memory is short", NULL);
+        ngx_gw_redis_peer_break(peer, 0, "could not connect, memory is short",
+                                NULL);
         return NGX_ERROR;
     }
 
-    rd->hello_left = rd->out.last - rd->out.pos;
+    peer->hello_left = peer->out.last - peer->out.pos;
 
-    ngx_add_timer(&rd->timer, rd->stall);
+    ngx_add_timer(&peer->timer, peer->stall);
+
+    if (peer->find == NULL) {
+        return ngx_gw_redis_peer_resolve(peer, NGX_OK);
+    }
+
+    peer->asking = 1;
+
+    rc = peer->find(peer);
+
+    if (rc == NGX_AGAIN || !peer->asking) {
+        return NGX_OK;
+    }
+
+    peer->asking = 0;
+
+    return ngx_gw_redis_peer_resolve(peer, rc);
+}
+
+
+void
+ngx_gw_redis_peer_found(ngx_gw_redis_peer_t *peer, ngx_int_t rc)
+{
+    if (!peer->asking) {
+        return;
+    }
+
+    peer->depth++;
+    peer->asking = 0;
+
+    (void) ngx_gw_redis_peer_resolve(peer, rc);
+
+    ngx_gw_redis_peer_leave(peer);
+}
+
+
+static ngx_int_t
+ngx_gw_redis_peer_resolve(ngx_gw_redis_peer_t *peer, ngx_int_t rc)
+{
+    if (rc != NGX_OK || peer->nplaces == 0) {
+        ngx_gw_redis_peer_break(peer, 0, "was not found", NULL);
+        return NGX_ERROR;
+    }
+
+    rc = ngx_gw_redis_name_resolve(peer);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_OK;
+    }
+
+    if (rc != NGX_OK) {
+        ngx_gw_redis_peer_break(peer, 0, "has no known address", NULL);
+        return NGX_ERROR;
+    }
+
+    return ngx_gw_redis_wire_open(peer);
+}
+
+
+static void
+ngx_gw_redis_peer_answered_handler(ngx_event_t *ev)
+{
+    ngx_gw_redis_peer_t  *peer;
+
+    peer = ev->data;
+
+    peer->depth++;
+
+    /* "resolved" is set: it is not asked twice */
+
+    (void) ngx_gw_redis_peer_resolve(peer, NGX_OK);
+
+    ngx_gw_redis_peer_leave(peer);
+}
+
+
+/* the greeting was answered as it should be */
+
+void
+ngx_gw_redis_peer_ready(ngx_gw_redis_peer_t *peer)
+{
+    peer->up = 1;
+    peer->resolved = 0;
+
+    if (peer->breaker.until && peer->breaker.probe == 0) {
+
+        /* it does answer: one operation may try at once */
+
+        peer->breaker.until = ngx_min(peer->breaker.until,
+                                      (uint64_t) ngx_current_msec);
+    }
+
+    ngx_post_event(&peer->flush, &ngx_posted_events);
+}
+
+
+static void
+ngx_gw_redis_peer_flush_handler(ngx_event_t *ev)
+{
+    ngx_gw_redis_peer_flush(ev->data);
+}
+
+
+void
+ngx_gw_redis_peer_flush(ngx_gw_redis_peer_t *peer)
+{
+    if (peer->connection == NULL || !peer->connected) {
+        return;
+    }
+
+    peer->depth++;
+
+    ngx_gw_redis_wire_write(peer);
+
+    ngx_gw_redis_peer_leave(peer);
+}
+
+
+static void
+ngx_gw_redis_peer_timer_handler(ngx_event_t *ev)
+{
+    ngx_gw_redis_peer_t  *peer;
+
+    peer = ev->data;
+
+    ngx_gw_redis_peer_break(peer, 0,
+                            peer->up ? "does not answer"
+                                     : "could not be reached in time", NULL);
+}
+
+
+void
+ngx_gw_redis_peer_break(ngx_gw_redis_peer_t *peer, ngx_err_t err,
+    const char *what, const ngx_str_t *detail)
+{
+    ngx_gw_redis_failure_e  failure;
+
+    if (peer->connection == NULL && !peer->finding) {
+        return;
+    }
+
+    peer->depth++;
+
+    if (peer->up && !peer->refused && peer->head == peer->tail) {
+
+        /* closed while idle: Redis restarts, or has a "timeout" */
+
+        ngx_log_error(NGX_LOG_INFO, peer->log, err, "gw redis: %V %s",
+                      &peer->name, what);
+
+        ngx_gw_redis_peer_close(peer);
+        ngx_gw_redis_peer_leave(peer);
+        return;
+    }
+
+    /* commands are written only when it is up */
+
+    failure = peer->up ? NGX_GW_REDIS_LOST : NGX_GW_REDIS_UNAVAILABLE;
+
+    ngx_gw_redis_peer_delay(peer, err, what, detail);
+    ngx_gw_redis_peer_close(peer);
+
+    /* no handler can connect again before this ends: "retry" is ahead */
+
+    ngx_gw_redis_ring_fail(peer, failure);
+
+    if (peer->broken && !peer->doomed) {
+        peer->broken(peer);
+    }
+
+    ngx_gw_redis_peer_leave(peer);
+}
+
+
+/* "detail" may be a part of the reply that is being read */
+
+static void
+ngx_gw_redis_peer_delay(ngx_gw_redis_peer_t *peer, ngx_err_t err,
+    const char *what, const ngx_str_t *detail)
+{
+    ngx_str_t   name;
+    ngx_uint_t  n, next;
+    ngx_msec_t  delay;
+
+    static const ngx_str_t  none = ngx_null_string;
+
+    name = peer->name;
+    next = (!peer->up || peer->refused) && ngx_gw_redis_name_next(peer);
+
+    if (next) {
+
+        /* another address, which is not known to be bad */
+
+        delay = NGX_GW_REDIS_PEER_NEXT;
+
+    } else {
+        delay = NGX_GW_REDIS_PEER_BACKOFF << ngx_min(peer->rounds, 5);
+        delay = ngx_min(delay, NGX_GW_REDIS_PEER_MAX);
+        peer->rounds++;
+    }
+
+    peer->failures++;
+    peer->retry = ngx_current_msec + delay / 2 + ngx_random() % (delay / 2);
+
+    if (next) {
+        ngx_log_error(NGX_LOG_INFO, peer->log, err,
+                      "gw redis: %V %s%s%V, the next address is tried",
+                      &name, what, detail ? ": " : "",
+                      detail ? detail : &none);
+
+    } else if (ngx_gw_log_pass(&peer->log_failure, &n)) {
+        ngx_log_error(NGX_LOG_ERR, peer->log, err,
+                      "gw redis: %V %s%s%V, %ui more failures before",
+                      &name, what, detail ? ": " : "",
+                      detail ? detail : &none, n);
+    }
+}
+
+
+/* the ring stays as it is */
+
+static void
+ngx_gw_redis_peer_close(ngx_gw_redis_peer_t *peer)
+{
+    if (peer->timer.timer_set) {
+        ngx_del_timer(&peer->timer);
+    }
+
+    if (peer->flush.posted) {
+        ngx_delete_posted_event(&peer->flush);
+    }
+
+    ngx_gw_redis_name_cancel(peer);
+
+    if (peer->asking) {
+        peer->asking = 0;
+
+        if (peer->forget) {
+            peer->forget(peer);
+        }
+    }
+
+    ngx_gw_redis_wire_close(peer);
+
+    ngx_gw_resp_destroy(&peer->resp);
+
+    peer->out.pos = peer->out.start;
+    peer->out.last = peer->out.start;
+
+    peer->generation++;
+    peer->finding = 0;
+    peer->connected = 0;
+    peer->up = 0;
+    peer->refused = 0;
+}
+
+
+ngx_int_t
+ngx_gw_redis_peer_push(ngx_gw_redis_peer_t *peer, ngx_gw_redis_op_t *op,
+    ngx_uint_t argc, const ngx_str_t *argv)
+{
+    if (ngx_gw_redis_peer_ask(peer, op) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_gw_redis_peer_queue(peer, op, argc, argv);
+}
+
+
+ngx_int_t
+ngx_gw_redis_peer_push_copy(ngx_gw_redis_peer_t *peer, ngx_gw_redis_op_t *op,
+    const u_char *data, size_t len)
+{
+    ngx_int_t  rc;
+
+    if (ngx_gw_redis_peer_ask(peer, op) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = NGX_DECLINED;
+
+    if (peer->tail - peer->head < NGX_GW_REDIS_INFLIGHT) {
+        rc = ngx_gw_resp_append_copy(&peer->out, data, len);
+    }
+
+    return ngx_gw_redis_ring_add(peer, op, rc);
+}
+
+
+/* a connection, at least one that is being made, and the breaker's consent */
+
+static ngx_int_t
+ngx_gw_redis_peer_ask(ngx_gw_redis_peer_t *peer, ngx_gw_redis_op_t *op)
+{
+    ngx_msec_int_t  left;
+
+    if (op) {
+        op->failure = NGX_GW_REDIS_UNAVAILABLE;
+
+        if (op->deadline.timer_set) {
+            left = (ngx_msec_int_t) (op->deadline.timer.key
+                                     - ngx_current_msec);
+            peer->stall = ngx_max(peer->stall, (ngx_msec_t) ngx_max(left, 0));
+        }
+    }
+
+    if (peer->connection == NULL && !peer->finding) {
+
+        if (peer->failures
+            && (ngx_msec_int_t) (peer->retry - ngx_current_msec) > 0)
+        {
+            return NGX_ERROR;
+        }
+
+        if (ngx_gw_redis_peer_connect(peer) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (op == NULL) {
+        return NGX_OK;
+    }
+
+    if (gw_breaker_ask(&peer->breaker, ngx_current_msec) != GW_OK) {
+        return NGX_ERROR;
+    }
+
+    op->probe = (peer->breaker.until != 0);
 
     return NGX_OK;
 }
 
 
-static ngx_int_t
-ngx_gw_redis_peer_hello(ngx_gw_redis_t *rd)
+ngx_int_t
+ngx_gw_redis_peer_queue(ngx_gw_redis_peer_t *peer, ngx_gw_redis_op_t *op,
+    ngx_uint_t argc, const ngx_str_t *argv)
 {
-    ngx_uint_t                  argc;
-    ngx_str_t                   argv[3];
-    ngx_gw_redis_op_t          *op;
-    const ngx_gw_redis_url_t  *url;
+    ngx_int_t  rc;
 
-    url = rd->url;
-    op = rd->hello;
+    rc = NGX_DECLINED;
 
-    ngx_memzero(op, sizeof(rd->hello));
-
-    op[0].handler = ngx_gw_redis_peer_hello_handler;
-    op[0].data = "AUTH failed";
-    op[1].handler = ngx_gw_redis_peer_hello_handler;
-    op[1].data = "SELECT failed";
-    op[2].handler = ngx_gw_redis_peer_ping_handler;
-    op[2].data = "PING failed";
-
-    if (url->password.len) {
-        argc = 0;
-        ngx_str_set(&argv[argc], "AUTH");
-        argc++;
-
-        if (url->user.len) {
-            argv[argc++] = url->user;
-        }
-
-        argv[argc++] = url->password;
-
-        if (ngx_gw_redis_push(rd, &op[0], argc, argv) != NGX_OK) {
-            return NGX_ERROR;
-        }
+    if (peer->tail - peer->head < NGX_GW_REDIS_INFLIGHT) {
+        rc = ngx_gw_resp_append(&peer->out, argc, argv);
     }
 
-    if (url->database.len) {
-        ngx_str_set(&argv[0], "SELECT");
-        argv[1] = url->database;
-
-        if (ngx_gw_redis_push(rd, &op[1], 2, argv) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    ngx_str_set(&argv[0], "PING");
-
-    return ngx_gw_redis_push(rd, &op[2], 1, argv);
-}
-
-
-static void
-ngx_gw_redis_peer_hello_handler(ngx_gw_redis_op_t *op, ngx_gw_reply_t *reply)
-{
-    u_char     *p;
-    ngx_str_t   reason;
-
-    if (reply == NULL || ngx_gw_reply_error(reply) == NULL) {
-        return;
-    }
-
-    reason = ngx_gw_reply_reason(reply);
-
-    if (op == &op->redis->hello[0]) {
-
-        /* AUTH: nothing but the code, whatever a proxy may repeat */
-
-        p = ngx_strlchr(reason.data, reason.data + reason.len, ' ');
-
-        if (p) {
-            reason.len = p - reason.data;
-        }
-    }
-
-    ngx_gw_redis_broken(op->redis, 0, op->data, &reason);
-}
-
-
-static void
-ngx_gw_redis_peer_ping_handler(ngx_gw_redis_op_t *op, ngx_gw_reply_t *reply)
-{
-    ngx_gw_redis_t  *rd;
-
-    rd = op->redis;
-
-    if (reply == NULL) {
-        return;
-    }
-
-    if (ngx_gw_reply_error(reply)) {
-        ngx_gw_redis_peer_hello_handler(op, reply);
-        return;
-    }
-
-    rd->up = 1;
-
-    /* commands were held back until it was known who and where we are */
-
-    ngx_post_event(&rd->flush, &ngx_posted_events);
-}
-
-
-static ngx_int_t
-ngx_gw_redis_peer_test_connect(ngx_connection_t *c)
-{
-    int        err;
-    socklen_t  len;
-
-    err = 0;
-    len = sizeof(int);
-
-    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
-        err = ngx_socket_errno;
-    }
-
-    return err;
-}
-
-
-static void
-ngx_gw_redis_peer_write_handler(ngx_event_t *wev)
-{
-    ngx_err_t          err;
-    ngx_gw_redis_t    *rd;
-    ngx_connection_t  *c;
-
-    c = wev->data;
-    rd = c->data;
-
-    if (!rd->connected) {
-
-        err = ngx_gw_redis_peer_test_connect(c);
-
-        if (err) {
-            ngx_gw_redis_broken(rd, err, "could not connect", NULL);
-            return;
-        }
-
-        rd->connected = 1;
-    }
-
-    ngx_gw_redis_peer_flush_handler(&rd->flush);
-}
-
-
-void
-ngx_gw_redis_peer_flush_handler(ngx_event_t *ev)
-{
-    size_t              size;
-    ssize_t             n;
-    ngx_gw_redis_t     *rd;
-    ngx_connection_t   *c;
-    ngx_gw_resp_buf_t  *b;
-
-    rd = ev->data;
-    c = rd->connection;
-    b = &rd->out;
-
-    if (c == NULL || !rd->connected) {
-        return;
-    }
-
-    for ( ;; ) {
-
-        size = rd->up ? (size_t) (b->last - b->pos) : rd->hello_left;
-
-        if (size == 0) {
-            break;
-        }
-
-        n = c->send(c, b->pos, size);
-
-        if (n == NGX_AGAIN) {
-            break;
-        }
-
-        if (n == NGX_ERROR || n == 0) {
-            ngx_gw_redis_broken(rd, 0, "could not be written to", NULL);
-            return;
-        }
-
-        b->pos += n;
-
-        if (!rd->up) {
-            rd->hello_left -= n;
-        }
-    }
-
-    if (b->pos == b->last) {
-        b->pos = b->start;
-        b->last = b->start;
-    }
-
-    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
-        ngx_gw_redis_broken(rd, 0, "could not be written to", NULL);
-    }
-}
-
-
-static void
-ngx_gw_redis_peer_read_handler(ngx_event_t *rev)
-{
-    ngx_gw_redis_t    *rd;
-    ngx_connection_t  *c;
-
-    c = rev->data;
-    rd = c->data;
-
-    if (c->close) {
-
-        /* the worker is quitting and nobody waits; a command reconnects */
-
-        ngx_gw_redis_peer_close(rd);
-        return;
-    }
-
-    if (!rd->connected) {
-
-        /* an error is told by the write event as well */
-
-        return;
-    }
-
-    if (ngx_gw_redis_peer_read(rd) != NGX_OK) {
-        return;
-    }
-
-    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
-        ngx_gw_redis_broken(rd, 0, "could not be read", NULL);
-    }
-}
-
-
-/* NGX_DONE if the connection is gone */
-
-static ngx_int_t
-ngx_gw_redis_peer_read(ngx_gw_redis_t *rd)
-{
-    ssize_t            n;
-    ngx_int_t          rc;
-    ngx_connection_t  *c;
-    ngx_gw_reply_t    *reply;
-    u_char             buf[16384];
-
-    c = rd->connection;
-
-    for ( ;; ) {
-
-        n = c->recv(c, buf, sizeof(buf));
-
-        if (n == NGX_AGAIN) {
-            return NGX_OK;
-        }
-
-        if (n == NGX_ERROR || n == 0) {
-            ngx_gw_redis_broken(rd, 0, "closed the connection", NULL);
-            return NGX_DONE;
-        }
-
-        rc = ngx_gw_resp_feed(&rd->resp, buf, n);
-
-        while (rc == NGX_OK) {
-
-            rc = ngx_gw_resp_next(&rd->resp, &reply);
-
-            if (rc != NGX_OK) {
-                break;
-            }
-
-            if (rd->head == rd->tail) {
-                ngx_gw_resp_free(reply);
-                rc = NGX_ERROR;
-                break;
-            }
-
-            ngx_gw_redis_answer(rd, reply);
-            ngx_gw_resp_free(reply);
-
-            /* a handler may have closed the connection, or made another */
-
-            if (rd->connection != c) {
-                return NGX_DONE;
-            }
-        }
-
-        if (rc == NGX_ERROR) {
-            ngx_gw_redis_broken(rd, 0, "sent an invalid reply", NULL);
-            return NGX_DONE;
-        }
-    }
-}
-
-
-void
-ngx_gw_redis_peer_timer_handler(ngx_event_t *ev)
-{
-    ngx_gw_redis_t  *rd;
-
-    rd = ev->data;
-
-    ngx_gw_redis_broken(rd, 0, rd->up ? "does not answer"
-                                      : "could not be reached in time", NULL);
-}
-
-
-void
-ngx_gw_redis_peer_close(ngx_gw_redis_t *rd)
-{
-    if (rd->timer.timer_set) {
-        ngx_del_timer(&rd->timer);
-    }
-
-    if (rd->flush.posted) {
-        ngx_delete_posted_event(&rd->flush);
-    }
-
-    if (rd->connection) {
-        ngx_close_connection(rd->connection);
-        rd->connection = NULL;
-    }
-
-    ngx_gw_resp_destroy(&rd->resp);
-
-    rd->out.pos = rd->out.start;
-    rd->out.last = rd->out.start;
-
-    rd->head = rd->tail;
-
-    rd->connected = 0;
-    rd->up = 0;
+    return ngx_gw_redis_ring_add(peer, op, rc);
 }

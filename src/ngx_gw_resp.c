@@ -9,44 +9,86 @@
 #include <hiredis/hiredis.h>
 
 
-#define NGX_GW_RESP_ARGS  64
+#define NGX_GW_RESP_ITEM  3      /* bytes: no item of an array has less */
+
+/* "$", a length, the end of the line */
+
+#define NGX_GW_RESP_HEAD  (1 + NGX_INT64_LEN + 2)
+
+#if (HIREDIS_MAJOR < 1)
+typedef int     ngx_gw_resp_count_t;
+#else
+typedef size_t  ngx_gw_resp_count_t;
+#endif
 
 
+static u_char *ngx_gw_resp_head(u_char *p, u_char type, size_t n);
 static ngx_int_t ngx_gw_resp_reserve(ngx_gw_resp_buf_t *b, size_t len);
+static void *ngx_gw_resp_array(const redisReadTask *task,
+    ngx_gw_resp_count_t n);
 
+
+/*
+ * Not by redisFormatCommandArgv(), whose sprintf() for each argument was two
+ * fifths of all that a decision took.
+ */
 
 ngx_int_t
 ngx_gw_resp_append(ngx_gw_resp_buf_t *b, ngx_uint_t argc,
     const ngx_str_t *argv)
 {
-    int          n;
-    char        *cmd;
-    size_t       len[NGX_GW_RESP_ARGS];
+    u_char      *p;
+    size_t       len;
     ngx_int_t    rc;
     ngx_uint_t   i;
-    const char  *arg[NGX_GW_RESP_ARGS];
 
-    if (argc > NGX_GW_RESP_ARGS) {
-        return NGX_DECLINED;
-    }
+    len = NGX_GW_RESP_HEAD;
 
     for (i = 0; i < argc; i++) {
-        arg[i] = (const char *) argv[i].data;
-        len[i] = argv[i].len;
+        len += NGX_GW_RESP_HEAD + argv[i].len + 2;
     }
 
-    n = redisFormatCommandArgv(&cmd, argc, arg, len);
-    if (n < 0) {
-        return NGX_ERROR;
+    rc = ngx_gw_resp_reserve(b, len);
+
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    rc = ngx_gw_resp_reserve(b, n);
+    p = ngx_gw_resp_head(b->last, '*', argc);
+
+    for (i = 0; i < argc; i++) {
+        p = ngx_gw_resp_head(p, '$', argv[i].len);
+        p = ngx_cpymem(p, argv[i].data, argv[i].len);
+        *p++ = CR; *p++ = LF;
+    }
+
+    b->last = p;
+
+    return NGX_OK;
+}
+
+
+static u_char *
+ngx_gw_resp_head(u_char *p, u_char type, size_t n)
+{
+    *p++ = type;
+    p = ngx_gw_number(p, (int64_t) n);
+    *p++ = CR; *p++ = LF;
+
+    return p;
+}
+
+
+ngx_int_t
+ngx_gw_resp_append_copy(ngx_gw_resp_buf_t *b, const u_char *data, size_t len)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_gw_resp_reserve(b, len);
 
     if (rc == NGX_OK) {
-        b->last = ngx_cpymem(b->last, cmd, n);
+        b->last = ngx_cpymem(b->last, data, len);
     }
-
-    redisFreeCommand(cmd);
 
     return rc;
 }
@@ -96,10 +138,45 @@ ngx_gw_resp_reserve(ngx_gw_resp_buf_t *b, size_t len)
 ngx_int_t
 ngx_gw_resp_create(ngx_gw_resp_t *resp)
 {
-    resp->reader = redisReaderCreate();
+    redisReader                *reader;
+    redisReplyObjectFunctions  *fn;
+
+    reader = redisReaderCreate();
+    fn = ngx_alloc(sizeof(redisReplyObjectFunctions), ngx_cycle->log);
+
+    resp->reader = reader;
+    resp->functions = fn;
     resp->fed = 0;
 
-    return resp->reader ? NGX_OK : NGX_ERROR;
+    if (reader == NULL || fn == NULL) {
+        ngx_gw_resp_destroy(resp);
+        return NGX_ERROR;
+    }
+
+    *fn = *reader->fn;
+    fn->createArray = ngx_gw_resp_array;
+
+    reader->privdata = reader->fn;
+    reader->fn = fn;
+
+    return NGX_OK;
+}
+
+
+/* memory for all items is taken, and walked, before one of them is there */
+
+static void *
+ngx_gw_resp_array(const redisReadTask *task, ngx_gw_resp_count_t n)
+{
+    redisReplyObjectFunctions  *fn;
+
+    if (n > NGX_GW_RESP_MAX / NGX_GW_RESP_ITEM) {
+        return NULL;
+    }
+
+    fn = task->privdata;
+
+    return fn->createArray(task, n);
 }
 
 
@@ -109,6 +186,11 @@ ngx_gw_resp_destroy(ngx_gw_resp_t *resp)
     if (resp->reader) {
         redisReaderFree(resp->reader);
         resp->reader = NULL;
+    }
+
+    if (resp->functions) {
+        ngx_free(resp->functions);
+        resp->functions = NULL;
     }
 }
 
@@ -198,6 +280,19 @@ ngx_gw_reply_reason(const ngx_gw_reply_t *reply)
 
 
 ngx_int_t
+ngx_gw_reply_integer(const ngx_gw_reply_t *reply, int64_t *v)
+{
+    if (reply->type != REDIS_REPLY_INTEGER) {
+        return NGX_ERROR;
+    }
+
+    *v = reply->integer;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_gw_reply_integers(const ngx_gw_reply_t *reply, int64_t *v, ngx_uint_t n)
 {
     ngx_uint_t  i;
@@ -208,11 +303,9 @@ ngx_gw_reply_integers(const ngx_gw_reply_t *reply, int64_t *v, ngx_uint_t n)
 
     for (i = 0; i < n; i++) {
 
-        if (reply->element[i]->type != REDIS_REPLY_INTEGER) {
+        if (ngx_gw_reply_integer(reply->element[i], &v[i]) != NGX_OK) {
             return NGX_ERROR;
         }
-
-        v[i] = reply->element[i]->integer;
     }
 
     return NGX_OK;

@@ -228,6 +228,7 @@ ngx_gw_revocations_poll_step(ngx_gw_revocations_t *rv)
 
         rv->ops[i].handler = ngx_gw_revocations_poll_handler;
         rv->ops[i].data = rv;
+        rv->ops[i].key = 1;
 
         ngx_gw_redis_command(rv->redis, &rv->ops[i], 6, argv,
                              rv->conf->timeout);
@@ -286,8 +287,8 @@ ngx_gw_revocations_poll_handler(ngx_gw_redis_op_t *op, ngx_gw_reply_t *reply)
     rv = op->data;
 
     if (reply == NULL) {
-        why.data = (u_char *) op->failure;
-        why.len = ngx_strlen(op->failure);
+        why.data = (u_char *) ngx_gw_redis_why(op);
+        why.len = ngx_strlen(why.data);
 
         ngx_gw_revocations_poll_fail(rv, &why);
         return;

@@ -17,6 +17,7 @@ ngx_gw_script_eval(ngx_gw_redis_t *rd, ngx_gw_script_op_t *op,
 {
     op->op.handler = ngx_gw_script_reply;
     op->op.data = op;
+    op->op.key = NGX_GW_SCRIPT_ARGS;
 
     op->script = script;
     op->argv = argv;
@@ -27,7 +28,7 @@ ngx_gw_script_eval(ngx_gw_redis_t *rd, ngx_gw_script_op_t *op,
     ngx_str_set(&argv[0], "EVALSHA");
     argv[1] = script->sha1;
     argv[2].data = op->nkeys;
-    argv[2].len = ngx_sprintf(op->nkeys, "%ui", nkeys) - op->nkeys;
+    argv[2].len = ngx_gw_number(op->nkeys, nkeys) - op->nkeys;
 
     ngx_gw_redis_command(rd, &op->op, argc, argv, timeout);
 }

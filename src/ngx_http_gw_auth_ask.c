@@ -414,9 +414,10 @@ ngx_http_gw_auth_ask_redis(ngx_http_gw_auth_ask_t *ask)
 
     ask->op.handler = ngx_http_gw_auth_ask_replied;
     ask->op.data = ask;
+    ask->op.key = 1;
 
     ngx_gw_redis_command(ask->gamcf->worker->redis, &ask->op, 2, argv,
-                         ask->gamcf->timeout);
+                         ask->gamcf->redis.timeout);
 
     return NGX_OK;
 }

@@ -11,9 +11,6 @@
 #include "ngx_http_gw_auth_worker.h"
 
 
-#define NGX_HTTP_GW_AUTH_TIMEOUT  50       /* ms, of Redis */
-
-
 static ngx_int_t ngx_http_gw_auth_conf_init_arrays(ngx_conf_t *cf,
     ngx_http_gw_auth_main_conf_t *gamcf);
 static ngx_http_gw_auth_list_t *ngx_http_gw_auth_conf_new_list(
@@ -46,8 +43,6 @@ ngx_http_gw_auth_conf_create_main(ngx_conf_t *cf)
      *     gamcf->state = NULL;
      *     gamcf->passport = 0;
      */
-
-    gamcf->timeout = NGX_HTTP_GW_AUTH_TIMEOUT;
 
     gamcf->worker = ngx_pcalloc(cf->pool, sizeof(ngx_http_gw_auth_worker_t));
     if (gamcf->worker == NULL) {
@@ -196,9 +191,18 @@ ngx_http_gw_auth_conf_merge(ngx_conf_t *cf, void *parent, void *child)
 ngx_int_t
 ngx_http_gw_auth_conf_find(ngx_conf_t *cf)
 {
+    ngx_http_core_loc_conf_t      *clcf;
     ngx_http_gw_auth_main_conf_t  *gamcf;
 
     gamcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_gw_auth_module);
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (ngx_gw_redis_conf_init(cf, &gamcf->redis, clcf->resolver,
+                               clcf->resolver_timeout)
+        != NGX_CONF_OK)
+    {
+        return NGX_ERROR;
+    }
 
     return ngx_http_gw_auth_provider_find(cf, gamcf);
 }

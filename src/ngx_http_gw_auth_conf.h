@@ -21,7 +21,7 @@
 
 #include "gw_passport.h"
 #include "ngx_gw_cache.h"
-#include "ngx_gw_redis_url.h"
+#include "ngx_gw_redis_conf.h"
 #include "ngx_gw_revocations.h"
 #include "ngx_http_gw_auth_provider.h"
 
@@ -75,8 +75,7 @@ struct ngx_http_gw_auth_main_conf_s {
                                                      clients may not send */
     ngx_str_t                       jwks;         /* published */
     ngx_gw_cache_t                 *cache;        /* NULL: no zone */
-    ngx_gw_redis_url_t              redis;        /* naddrs 0: none */
-    ngx_msec_t                      timeout;      /* of Redis */
+    ngx_gw_redis_conf_t             redis;        /* nhosts 0: none */
     ngx_gw_revocations_conf_t      *revocations;  /* NULL: none */
     ngx_gw_zone_t                  *state;        /* breakers, counters */
     ngx_http_gw_auth_worker_t      *worker;

@@ -8,8 +8,6 @@
 #include "ngx_http_gw_auth_option.h"
 
 
-#define NGX_HTTP_GW_AUTH_TIMEOUT_MAX  10000
-
 #define NGX_HTTP_GW_AUTH_ZONE_MAX     ((off_t) 64 * 1024 * 1024 * 1024)
 
 #define NGX_HTTP_GW_AUTH_TABLE_MIN    (64 * 1024)
@@ -89,49 +87,7 @@ ngx_http_gw_auth_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_gw_auth_main_conf_t *gamcf = conf;
 
-    char       *err;
-    ngx_str_t  *value, s;
-    ngx_int_t   timeout;
-
-    if (gamcf->redis.naddrs) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    err = ngx_gw_redis_url_parse(cf, &gamcf->redis, &value[1]);
-    if (err) {
-
-        /* the URL is not repeated, it may hold a password */
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "wrong URL in \"%V\": %s", &cmd->name, err);
-        return NGX_CONF_ERROR;
-    }
-
-    if (cf->args->nelts == 2) {
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_strncmp(value[2].data, "timeout=", 8) != 0) {
-
-        /* not repeated either, it may be another URL */
-
-        return "takes one URL and, behind it, only \"timeout=\"";
-    }
-
-    s.data = value[2].data + 8;
-    s.len = value[2].len - 8;
-
-    timeout = s.len ? ngx_parse_time(&s, 0) : NGX_ERROR;
-
-    if (timeout < 1 || timeout > NGX_HTTP_GW_AUTH_TIMEOUT_MAX) {
-        return "takes a \"timeout=\" between 1ms and 10s";
-    }
-
-    gamcf->timeout = timeout;
-
-    return NGX_CONF_OK;
+    return ngx_gw_redis_conf_set(cf, cmd, &gamcf->redis);
 }
 
 
@@ -199,14 +155,14 @@ ngx_http_gw_auth_conf_init_revocations(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    if (gamcf->redis.naddrs == 0) {
+    if (gamcf->redis.nhosts == 0) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"gw_auth_revocations\" needs \"gw_auth_redis URL\", "
                       "where they are kept");
         return NGX_ERROR;
     }
 
-    gamcf->revocations->timeout = gamcf->timeout;
+    gamcf->revocations->timeout = gamcf->redis.timeout;
 
     text[0] = gamcf->revocations->key;
     text[1] = gamcf->redis.name;

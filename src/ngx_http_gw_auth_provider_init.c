@@ -253,7 +253,7 @@ ngx_http_gw_auth_provider_needs(ngx_conf_t *cf,
         needs = "gw_auth_zone NAME:SIZE";
 
     } else if (provider->kind == NGX_HTTP_GW_AUTH_API_KEY
-               && gamcf->redis.naddrs == 0)
+               && gamcf->redis.nhosts == 0)
     {
         needs = "gw_auth_redis URL";
     }

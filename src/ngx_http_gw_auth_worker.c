@@ -62,7 +62,7 @@ ngx_http_gw_auth_worker_init(ngx_cycle_t *cycle,
         }
     }
 
-    if (gamcf->redis.naddrs) {
+    if (gamcf->redis.nhosts) {
         worker->redis = ngx_gw_redis_create(&gamcf->redis, cycle->log);
         if (worker->redis == NULL) {
             return NGX_ERROR;

@@ -7,21 +7,23 @@
 #include "ngx_http_gw_ratelimit_conf.h"
 
 
-static char *ngx_http_gw_ratelimit_conf_params(ngx_conf_t *cf,
-    ngx_command_t *cmd, ngx_http_gw_ratelimit_limit_t *limit);
-static char *ngx_http_gw_ratelimit_conf_complex(ngx_conf_t *cf,
-    ngx_command_t *cmd, ngx_str_t *param, size_t prefix,
-    ngx_http_complex_value_t **cv);
-static char *ngx_http_gw_ratelimit_conf_register(ngx_conf_t *cf,
-    ngx_http_gw_ratelimit_limit_t *limit);
-static ngx_http_gw_ratelimit_tier_t *ngx_http_gw_ratelimit_conf_find_tier(
-    ngx_http_gw_ratelimit_main_conf_t *grmcf, ngx_str_t *name);
-static ngx_uint_t ngx_http_gw_ratelimit_conf_is_name(ngx_str_t *name);
-static ngx_int_t ngx_http_gw_ratelimit_conf_burst(ngx_conf_t *cf,
-    ngx_command_t *cmd, ngx_str_t *param);
-static ngx_int_t ngx_http_gw_ratelimit_conf_rate(ngx_conf_t *cf,
-    ngx_command_t *cmd, ngx_http_gw_ratelimit_tier_t *tier, ngx_str_t *rate,
-    ngx_int_t burst);
+#define NGX_HTTP_GW_RATELIMIT_ZONE         "gw_ratelimit"
+#define NGX_HTTP_GW_RATELIMIT_SIZE         (4 * 1024 * 1024)
+#define NGX_HTTP_GW_RATELIMIT_SIZE_MAX     ((off_t) 64 * 1024 * 1024 * 1024)
+
+#define NGX_HTTP_GW_RATELIMIT_NODES_MAX    10000
+
+#define NGX_HTTP_GW_RATELIMIT_REFRESH      5000       /* ms */
+#define NGX_HTTP_GW_RATELIMIT_REFRESH_MIN  100
+#define NGX_HTTP_GW_RATELIMIT_REFRESH_MAX  3600000
+
+#define NGX_HTTP_GW_RATELIMIT_LIST_KEY     512        /* bytes */
+
+
+static char *ngx_http_gw_ratelimit_conf_check(ngx_conf_t *cf,
+    ngx_http_gw_ratelimit_main_conf_t *grmcf);
+static char *ngx_http_gw_ratelimit_conf_add_zones(ngx_conf_t *cf,
+    ngx_http_gw_ratelimit_main_conf_t *grmcf);
 
 
 extern ngx_module_t  ngx_http_gw_ratelimit_module;
@@ -41,10 +43,16 @@ ngx_http_gw_ratelimit_conf_create_main(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     grmcf->redis = { 0 };
+     *     grmcf->list = { 0 };
+     *     grmcf->zone = { 0, NULL };
+     *     grmcf->size = 0;
+     *     grmcf->buckets = NULL;
      *     grmcf->worker = NULL;
+     *     grmcf->heartbeat = 0;
+     *     grmcf->preauth = 0;
      */
 
-    grmcf->timeout = NGX_CONF_UNSET_MSEC;
+    grmcf->nodes = 1;
 
     if (ngx_array_init(&grmcf->tiers, cf->pool, 4,
                        sizeof(ngx_http_gw_ratelimit_tier_t))
@@ -60,6 +68,12 @@ ngx_http_gw_ratelimit_conf_create_main(ngx_conf_t *cf)
         return NULL;
     }
 
+    if (ngx_array_init(&grmcf->names, cf->pool, 4, sizeof(ngx_str_t))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
     return grmcf;
 }
 
@@ -69,31 +83,64 @@ ngx_http_gw_ratelimit_conf_init_main(ngx_conf_t *cf, void *conf)
 {
     ngx_http_gw_ratelimit_main_conf_t *grmcf = conf;
 
-    ngx_uint_t                       i;
-    ngx_http_gw_ratelimit_limit_t  **limit;
-
-    ngx_conf_init_msec_value(grmcf->timeout, 50);
+    char  *rv;
 
     if (grmcf->limits.nelts == 0) {
         return NGX_CONF_OK;
     }
 
-    if (grmcf->redis.naddrs == 0) {
+    if (grmcf->redis.nhosts == 0) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"gw_ratelimit\" needs \"gw_ratelimit_redis\", "
                       "the Redis that keeps the buckets");
         return NGX_CONF_ERROR;
     }
 
-    /* a tier named without variables has to exist */
+    rv = ngx_http_gw_ratelimit_conf_check(cf, grmcf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    return ngx_http_gw_ratelimit_conf_add_zones(cf, grmcf);
+}
+
+
+/* a tier named without variables has to exist, if it can be known */
+
+static char *
+ngx_http_gw_ratelimit_conf_check(ngx_conf_t *cf,
+    ngx_http_gw_ratelimit_main_conf_t *grmcf)
+{
+    gw_str_t                         name;
+    ngx_str_t                       *tier;
+    ngx_uint_t                       i;
+    ngx_http_gw_ratelimit_limit_t  **limit;
 
     limit = grmcf->limits.elts;
 
     for (i = 0; i < grmcf->limits.nelts; i++) {
 
-        if (limit[i]->tier == NULL || limit[i]->tier->lengths
-            || ngx_http_gw_ratelimit_conf_find_tier(grmcf,
-                                                    &limit[i]->tier->value))
+        if (limit[i]->lease
+            || limit[i]->error == NGX_HTTP_GW_RATELIMIT_LOCAL)
+        {
+            grmcf->heartbeat = 1;
+        }
+
+        if (limit[i]->preauth) {
+            grmcf->preauth = 1;
+        }
+
+        if (limit[i]->tier == NULL || limit[i]->tier->lengths) {
+            continue;
+        }
+
+        tier = &limit[i]->tier->value;
+
+        name.len = tier->len;
+        name.data = (const char *) tier->data;
+
+        if (ngx_http_gw_ratelimit_conf_find_tier(grmcf, tier)
+            || (grmcf->list.key.len && gw_tier_is_name(&name)))
         {
             continue;
         }
@@ -101,11 +148,41 @@ ngx_http_gw_ratelimit_conf_init_main(ngx_conf_t *cf, void *conf)
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"gw_ratelimit\" \"%V\" uses the unknown tier "
                       "\"%V\": define it by \"gw_ratelimit_tier\"",
-                      &limit[i]->name, &limit[i]->tier->value);
+                      &limit[i]->name, tier);
         return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_gw_ratelimit_conf_add_zones(ngx_conf_t *cf,
+    ngx_http_gw_ratelimit_main_conf_t *grmcf)
+{
+    if (grmcf->zone.len == 0) {
+        ngx_str_set(&grmcf->zone, NGX_HTTP_GW_RATELIMIT_ZONE);
+        grmcf->size = NGX_HTTP_GW_RATELIMIT_SIZE;
+    }
+
+    grmcf->buckets = ngx_gw_buckets_add(cf, &grmcf->zone, grmcf->size,
+                                        &ngx_http_gw_ratelimit_module);
+    if (grmcf->buckets == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (grmcf->list.key.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+    /* requests may wait for it, no longer than for a decision */
+
+    grmcf->list.timeout = grmcf->redis.timeout;
+
+    grmcf->list.zone = ngx_gw_tiers_add(cf, &ngx_http_gw_ratelimit_module,
+                                        &grmcf->list.key);
+
+    return grmcf->list.zone ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -120,6 +197,8 @@ ngx_http_gw_ratelimit_conf_create(ngx_conf_t *cf)
     }
 
     grcf->limits = NGX_CONF_UNSET_PTR;
+    grcf->headers = NGX_CONF_UNSET_UINT;
+    grcf->prefix = NGX_CONF_UNSET_UINT;
 
     return grcf;
 }
@@ -132,6 +211,9 @@ ngx_http_gw_ratelimit_conf_merge(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_gw_ratelimit_conf_t *conf = child;
 
     ngx_conf_merge_ptr_value(conf->limits, prev->limits, NULL);
+    ngx_conf_merge_uint_value(conf->headers, prev->headers,
+                              NGX_HTTP_GW_RATELIMIT_IETF);
+    ngx_conf_merge_uint_value(conf->prefix, prev->prefix, 64);
 
     return NGX_CONF_OK;
 }
@@ -142,366 +224,184 @@ ngx_http_gw_ratelimit_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_gw_ratelimit_main_conf_t *grmcf = conf;
 
-    char       *err;
+    return ngx_gw_redis_conf_set(cf, cmd, &grmcf->redis);
+}
+
+
+char *
+ngx_http_gw_ratelimit_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_gw_ratelimit_main_conf_t *grmcf = conf;
+
+    off_t       size;
+    u_char     *p;
+    ngx_int_t   nodes;
     ngx_str_t  *value, s;
 
-    if (grmcf->redis.naddrs) {
+    if (grmcf->zone.len) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
 
-    err = ngx_gw_redis_url_parse(cf, &grmcf->redis, &value[1]);
-    if (err) {
+    p = (u_char *) ngx_strchr(value[1].data, ':');
 
-        /* the URL is not repeated, it may hold a password */
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "wrong URL in \"%V\": %s", &cmd->name, err);
-        return NGX_CONF_ERROR;
+    if (p == NULL || p == value[1].data) {
+        return "must look like \"gw_ratelimit_zone NAME:SIZE [nodes=N]\"";
     }
+
+    grmcf->zone.data = value[1].data;
+    grmcf->zone.len = p - value[1].data;
+
+    s.data = p + 1;
+    s.len = value[1].data + value[1].len - s.data;
+
+    size = s.len ? ngx_parse_offset(&s) : NGX_ERROR;
+
+    if (size < NGX_GW_BUCKETS_MIN || size > NGX_HTTP_GW_RATELIMIT_SIZE_MAX
+        || size > (off_t) (NGX_MAX_SIZE_T_VALUE - 1))
+    {
+        return "must have a size from 256k to 64g";
+    }
+
+    grmcf->size = (size_t) size;
 
     if (cf->args->nelts == 2) {
         return NGX_CONF_OK;
     }
 
-    if (ngx_strncmp(value[2].data, "timeout=", 8) != 0) {
-
-        /* not repeated either, it may be another URL */
-
-        return "takes one URL and, behind it, only \"timeout=\"";
+    if (ngx_strncmp(value[2].data, "nodes=", 6) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" of \"%V\"",
+                           &value[2], &cmd->name);
+        return NGX_CONF_ERROR;
     }
 
-    s.data = value[2].data + 8;
-    s.len = value[2].len - 8;
+    nodes = ngx_atoi(value[2].data + 6, value[2].len - 6);
 
-    grmcf->timeout = ngx_parse_time(&s, 0);
-
-    if (grmcf->timeout == (ngx_msec_t) NGX_ERROR
-        || grmcf->timeout == 0 || grmcf->timeout > 10000)
-    {
-        return "takes a \"timeout=\" between 1ms and 10s";
+    if (nodes < 1 || nodes > NGX_HTTP_GW_RATELIMIT_NODES_MAX) {
+        return "takes \"nodes=\" between 1 and 10000, "
+               "the least number of gateways";
     }
+
+    grmcf->nodes = nodes;
 
     return NGX_CONF_OK;
 }
 
 
 char *
-ngx_http_gw_ratelimit_conf_tier(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_gw_ratelimit_conf_tiers(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
 {
     ngx_http_gw_ratelimit_main_conf_t *grmcf = conf;
 
-    ngx_int_t                      burst;
-    ngx_str_t                     *value, rate;
-    ngx_uint_t                     i;
-    ngx_http_gw_ratelimit_tier_t  *tier;
+    ngx_int_t             refresh;
+    ngx_str_t            *value, s;
+    ngx_uint_t            i;
+    ngx_gw_tiers_conf_t  *list;
+
+    list = &grmcf->list;
+
+    if (list->key.len) {
+        return "is duplicate";
+    }
 
     value = cf->args->elts;
 
-    if (ngx_http_gw_ratelimit_conf_find_tier(grmcf, &value[1])) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" \"%V\" is duplicate",
-                           &cmd->name, &value[1]);
-        return NGX_CONF_ERROR;
-    }
+    for (i = 1; i < cf->args->nelts; i++) {
 
-    if (!ngx_http_gw_ratelimit_conf_is_name(&value[1])) {
-        return "must have a name of 1 to 64 letters, digits, \"-\" or \"_\"";
-    }
+        if (ngx_strncmp(value[i].data, "key=", 4) == 0 && list->key.len == 0) {
 
-    ngx_str_null(&rate);
-    burst = 0;
+            list->key.data = value[i].data + 4;
+            list->key.len = value[i].len - 4;
 
-    for (i = 2; i < cf->args->nelts; i++) {
-
-        if (ngx_strncmp(value[i].data, "rate=", 5) == 0) {
-            rate.data = value[i].data + 5;
-            rate.len = value[i].len - 5;
-            continue;
-        }
-
-        if (ngx_strncmp(value[i].data, "burst=", 6) == 0) {
-
-            burst = ngx_http_gw_ratelimit_conf_burst(cf, cmd, &value[i]);
-            if (burst == NGX_ERROR) {
-                return NGX_CONF_ERROR;
+            if (list->key.len == 0
+                || list->key.len > NGX_HTTP_GW_RATELIMIT_LIST_KEY)
+            {
+                return "takes \"key=\", the name of a hash in Redis, "
+                       "of 1 to 512 bytes";
             }
 
             continue;
         }
 
-        goto invalid;
-    }
+        if (ngx_strncmp(value[i].data, "refresh=", 8) == 0
+            && list->refresh == 0)
+        {
+            s.data = value[i].data + 8;
+            s.len = value[i].len - 8;
 
-    if (rate.data == NULL) {
-        return "has no \"rate=\"";
-    }
+            refresh = s.len ? ngx_parse_time(&s, 0) : NGX_ERROR;
 
-    tier = ngx_array_push(&grmcf->tiers);
-    if (tier == NULL) {
+            if (refresh < NGX_HTTP_GW_RATELIMIT_REFRESH_MIN
+                || refresh > NGX_HTTP_GW_RATELIMIT_REFRESH_MAX)
+            {
+                return "takes \"refresh=\" between 100ms and 1h";
+            }
+
+            list->refresh = refresh;
+
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid or duplicate parameter \"%V\" of \"%V\"",
+                           &value[i], &cmd->name);
         return NGX_CONF_ERROR;
     }
 
-    tier->name = value[1];
+    if (list->key.len == 0) {
+        return "has no \"key=\", the name of a hash in Redis";
+    }
 
-    if (ngx_http_gw_ratelimit_conf_rate(cf, cmd, tier, &rate, burst) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
+    if (list->refresh == 0) {
+        list->refresh = NGX_HTTP_GW_RATELIMIT_REFRESH;
     }
 
     return NGX_CONF_OK;
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\" of \"%V\"",
-                       &value[i], &cmd->name);
-    return NGX_CONF_ERROR;
 }
 
 
 char *
-ngx_http_gw_ratelimit_conf_limit(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+ngx_http_gw_ratelimit_conf_prefix(ngx_conf_t *cf, void *post, void *data)
 {
-    ngx_http_gw_ratelimit_conf_t *grcf = conf;
+    ngx_int_t  *np = data;
 
-    ngx_str_t                      *value;
-    ngx_uint_t                      i;
-    ngx_http_gw_ratelimit_limit_t  *limit;
-
-    value = cf->args->elts;
-
-    if (ngx_strcmp(value[1].data, "off") == 0) {
-
-        if (grcf->limits != NGX_CONF_UNSET_PTR || cf->args->nelts != 2) {
-            return "takes \"off\" only alone";
-        }
-
-        grcf->limits = NULL;
-        return NGX_CONF_OK;
+    if (*np < 1 || *np > 128) {
+        return "must be between 1 and 128";
     }
 
-    if (grcf->limits == NULL) {
-        return "takes \"off\" only alone";
-    }
-
-    if (!ngx_http_gw_ratelimit_conf_is_name(&value[1])) {
-        return "must have a name of 1 to 64 letters, digits, \"-\" or \"_\"";
-    }
-
-    if (grcf->limits == NGX_CONF_UNSET_PTR) {
-
-        /* never reallocated: other places keep pointers to the elements */
-
-        grcf->limits = ngx_array_create(cf->pool, NGX_HTTP_GW_RATELIMIT_LIMITS,
-                                        sizeof(ngx_http_gw_ratelimit_limit_t));
-        if (grcf->limits == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    limit = grcf->limits->elts;
-
-    for (i = 0; i < grcf->limits->nelts; i++) {
-        if (ngx_gw_str_equal(&limit[i].name, &value[1])) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\" \"%V\" is duplicate",
-                               &cmd->name, &value[1]);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    if (grcf->limits->nelts == NGX_HTTP_GW_RATELIMIT_LIMITS) {
-        return "must not be given more than 8 times in one place";
-    }
-
-    limit = ngx_array_push(grcf->limits);
-    ngx_memzero(limit, sizeof(ngx_http_gw_ratelimit_limit_t));
-
-    limit->name = value[1];
-
-    return ngx_http_gw_ratelimit_conf_params(cf, cmd, limit);
+    return NGX_CONF_OK;
 }
 
 
-static char *
-ngx_http_gw_ratelimit_conf_params(ngx_conf_t *cf, ngx_command_t *cmd,
-    ngx_http_gw_ratelimit_limit_t *limit)
+ngx_int_t
+ngx_http_gw_ratelimit_conf_finish(ngx_conf_t *cf)
 {
-    char        *rv;
-    ngx_int_t    burst;
-    ngx_str_t   *value, rate;
-    ngx_uint_t   i;
-
-    value = cf->args->elts;
-    burst = 0;
-    ngx_str_null(&rate);
-
-    for (i = 2; i < cf->args->nelts; i++) {
-
-        if (ngx_strncmp(value[i].data, "key=", 4) == 0) {
-
-            rv = ngx_http_gw_ratelimit_conf_complex(cf, cmd, &value[i], 4,
-                                                    &limit->key);
-            if (rv != NGX_CONF_OK) {
-                return rv;
-            }
-
-            continue;
-        }
-
-        if (ngx_strncmp(value[i].data, "tier=", 5) == 0) {
-
-            rv = ngx_http_gw_ratelimit_conf_complex(cf, cmd, &value[i], 5,
-                                                    &limit->tier);
-            if (rv != NGX_CONF_OK) {
-                return rv;
-            }
-
-            continue;
-        }
-
-        if (ngx_strncmp(value[i].data, "rate=", 5) == 0) {
-            rate.data = value[i].data + 5;
-            rate.len = value[i].len - 5;
-            continue;
-        }
-
-        if (ngx_strncmp(value[i].data, "burst=", 6) == 0) {
-
-            burst = ngx_http_gw_ratelimit_conf_burst(cf, cmd, &value[i]);
-            if (burst == NGX_ERROR) {
-                return NGX_CONF_ERROR;
-            }
-
-            continue;
-        }
-
-        if (ngx_strcmp(value[i].data, "error=allow") == 0) {
-            limit->error = NGX_HTTP_GW_RATELIMIT_ALLOW;
-            continue;
-        }
-
-        if (ngx_strcmp(value[i].data, "error=deny") == 0) {
-            limit->error = NGX_HTTP_GW_RATELIMIT_DENY;
-            continue;
-        }
-
-        if (ngx_strncmp(value[i].data, "error=", 6) == 0) {
-            return "takes \"error=allow\" or \"error=deny\"";
-        }
-
-        goto invalid;
-    }
-
-    if (limit->key == NULL) {
-        return "has no \"key=\": say whom the limit is for, "
-               "for example key=$gw_subject";
-    }
-
-    if ((limit->tier == NULL) == (rate.data == NULL)) {
-        return "needs either \"tier=\" or \"rate=\"";
-    }
-
-    if (limit->tier && burst) {
-        return "takes \"burst=\" only together with \"rate=\"";
-    }
-
-    if (rate.data
-        && ngx_http_gw_ratelimit_conf_rate(cf, cmd, &limit->rate, &rate, burst)
-           != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_http_gw_ratelimit_conf_register(cf, limit);
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\" of \"%V\"",
-                       &value[i], &cmd->name);
-    return NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_gw_ratelimit_conf_complex(ngx_conf_t *cf, ngx_command_t *cmd,
-    ngx_str_t *param, size_t prefix, ngx_http_complex_value_t **cv)
-{
-    ngx_str_t                          text;
-    ngx_http_compile_complex_value_t   ccv;
-
-    text.data = param->data + prefix;
-    text.len = param->len - prefix;
-
-    if (text.len == 0 || *cv) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "empty or duplicate parameter \"%V\" of \"%V\"",
-                           param, &cmd->name);
-        return NGX_CONF_ERROR;
-    }
-
-    *cv = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (*cv == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &text;
-    ccv.complex_value = *cv;
-
-    return ngx_http_compile_complex_value(&ccv) == NGX_OK ? NGX_CONF_OK
-                                                          : NGX_CONF_ERROR;
-}
-
-
-/* a limit is shared by its name: with two rates it would be neither */
-
-static char *
-ngx_http_gw_ratelimit_conf_register(ngx_conf_t *cf,
-    ngx_http_gw_ratelimit_limit_t *limit)
-{
-    ngx_uint_t                           i;
-    ngx_http_gw_ratelimit_limit_t      **known;
-    ngx_http_gw_ratelimit_main_conf_t   *grmcf;
+    char                               *rv;
+    ngx_http_core_loc_conf_t           *clcf;
+    ngx_http_gw_ratelimit_main_conf_t  *grmcf;
 
     grmcf = ngx_http_conf_get_module_main_conf(cf,
                                                ngx_http_gw_ratelimit_module);
 
-    known = grmcf->limits.elts;
-
-    for (i = 0; i < grmcf->limits.nelts; i++) {
-
-        if (!ngx_gw_str_equal(&known[i]->name, &limit->name)
-            || known[i]->tier || limit->tier)
-        {
-            continue;
-        }
-
-        if (known[i]->rate.bucket.interval != limit->rate.bucket.interval
-            || known[i]->rate.bucket.burst != limit->rate.bucket.burst)
-        {
-            return "has a name used elsewhere with another rate or burst: "
-                   "limits of one name share their buckets";
-        }
+    if (grmcf->redis.nhosts == 0) {
+        return NGX_OK;
     }
 
-    known = ngx_array_push(&grmcf->limits);
-    if (known == NULL) {
-        return NGX_CONF_ERROR;
-    }
+    /* of http{}: it may be one without servers, its timeout may be unset */
 
-    *known = limit;
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    return NGX_CONF_OK;
+    rv = ngx_gw_redis_conf_init(cf, &grmcf->redis, clcf->resolver,
+                                clcf->resolver_timeout);
+
+    return rv == NGX_CONF_OK ? NGX_OK : NGX_ERROR;
 }
 
 
-static ngx_http_gw_ratelimit_tier_t *
+ngx_http_gw_ratelimit_tier_t *
 ngx_http_gw_ratelimit_conf_find_tier(ngx_http_gw_ratelimit_main_conf_t *grmcf,
     ngx_str_t *name)
 {
@@ -517,82 +417,4 @@ ngx_http_gw_ratelimit_conf_find_tier(ngx_http_gw_ratelimit_main_conf_t *grmcf,
     }
 
     return NULL;
-}
-
-
-/* names of limits and tiers stand in Redis keys and quoted in headers */
-
-static ngx_uint_t
-ngx_http_gw_ratelimit_conf_is_name(ngx_str_t *name)
-{
-    u_char      ch;
-    ngx_uint_t  i;
-
-    for (i = 0; i < name->len; i++) {
-
-        ch = name->data[i];
-
-        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
-              || (ch >= '0' && ch <= '9') || ch == '-' || ch == '_'))
-        {
-            return 0;
-        }
-    }
-
-    return name->len > 0 && name->len <= NGX_HTTP_GW_RATELIMIT_NAME;
-}
-
-
-/* the tokens of "burst=N", or NGX_ERROR */
-
-static ngx_int_t
-ngx_http_gw_ratelimit_conf_burst(ngx_conf_t *cf, ngx_command_t *cmd,
-    ngx_str_t *param)
-{
-    ngx_int_t  burst;
-
-    burst = ngx_atoi(param->data + 6, param->len - 6);
-
-    if (burst > 0) {
-        return burst;
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"burst\" of \"%V\" must be a number from 1 on",
-                       &cmd->name);
-    return NGX_ERROR;
-}
-
-
-static ngx_int_t
-ngx_http_gw_ratelimit_conf_rate(ngx_conf_t *cf, ngx_command_t *cmd,
-    ngx_http_gw_ratelimit_tier_t *tier, ngx_str_t *rate, ngx_int_t burst)
-{
-    u_char      *p;
-    gw_str_t     text;
-    const char  *err;
-
-    text.len = rate->len;
-    text.data = (const char *) rate->data;
-
-    if (gw_bucket_init(&tier->bucket, &text, burst, &err) != GW_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "in \"%V\" the %s",
-                           &cmd->name, err);
-        return NGX_ERROR;
-    }
-
-    p = ngx_pnalloc(cf->pool, 2 * NGX_INT64_LEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    tier->interval.data = p;
-    p = ngx_sprintf(p, "%L", tier->bucket.interval);
-    tier->interval.len = p - tier->interval.data;
-
-    tier->burst.data = p;
-    p = ngx_sprintf(p, "%L", tier->bucket.burst);
-    tier->burst.len = p - tier->burst.data;
-
-    return NGX_OK;
 }

@@ -13,7 +13,8 @@ static ngx_uint_t ngx_http_gw_ratelimit_key_is_plain(const ngx_str_t *key);
 
 ngx_int_t
 ngx_http_gw_ratelimit_key(ngx_pool_t *pool, const ngx_str_t *limit,
-    const ngx_str_t *tier, const ngx_str_t *key, ngx_str_t *bucket)
+    const ngx_str_t *tier, const ngx_str_t *key, ngx_str_t *bucket,
+    ngx_str_t *tag)
 {
     u_char  *p;
     size_t   len;
@@ -29,7 +30,11 @@ ngx_http_gw_ratelimit_key(ngx_pool_t *pool, const ngx_str_t *limit,
 
     bucket->data = p;
 
-    p = ngx_cpymem(p, "gw:{", 4);
+    p = ngx_cpymem(p, "gw:", 3);
+
+    tag->data = p;
+
+    *p++ = '{';
 
     if (ngx_http_gw_ratelimit_key_is_plain(key)) {
         p = ngx_cpymem(p, key->data, key->len);
@@ -47,6 +52,9 @@ ngx_http_gw_ratelimit_key(ngx_pool_t *pool, const ngx_str_t *limit,
     }
 
     *p++ = '}';
+
+    tag->len = p - tag->data;
+
     *p++ = ':';
     p = ngx_cpymem(p, limit->data, limit->len);
 

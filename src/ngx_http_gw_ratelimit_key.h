@@ -6,7 +6,8 @@
 
 /*
  * The name of a bucket in Redis: gw:{KEY}:LIMIT:TIER, without the last part
- * if the tier has no name.
+ * if the tier has no name.  "tag" is {KEY} in it: keys of one tag lie in one
+ * slot of a cluster.
  *
  * A key of other characters than the plain ones, or of more than
  * NGX_HTTP_GW_RATELIMIT_KEY bytes, is replaced by "#" and a digest: the braces
@@ -29,7 +30,8 @@
 GW_HIDDEN_BEGIN
 
 ngx_int_t ngx_http_gw_ratelimit_key(ngx_pool_t *pool, const ngx_str_t *limit,
-    const ngx_str_t *tier, const ngx_str_t *key, ngx_str_t *bucket);
+    const ngx_str_t *tier, const ngx_str_t *key, ngx_str_t *bucket,
+    ngx_str_t *tag);
 
 GW_HIDDEN_END
 

@@ -44,6 +44,7 @@ ngx_http_gw_wait_park(ngx_http_gw_wait_t *w)
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
 
+    w->phase = r->phase_handler;
     w->waiting = 1;
 
     return NGX_AGAIN;
@@ -72,9 +73,16 @@ ngx_http_gw_wait_resume(ngx_event_t *ev)
     r = w->request;
     c = r->connection;
 
-    ngx_http_set_log_request(c->log, r);
-
     w->waiting = 0;
+
+    if (r->phase_handler != w->phase) {
+
+        /* "post_action" of a client that has left: the request is elsewhere */
+
+        return;
+    }
+
+    ngx_http_set_log_request(c->log, r);
 
     r->read_event_handler = ngx_http_block_reading;
     r->write_event_handler = ngx_http_core_run_phases;

@@ -34,6 +34,7 @@
 typedef struct {
     ngx_http_request_t  *request;
     ngx_event_t          resume;
+    ngx_int_t            phase;      /* where the request is parked */
 
     unsigned             done:1;
     unsigned             waiting:1;

@@ -2375,7 +2375,7 @@ gw_auth_zone ids:1m;
 --- more
 gw_auth_redis http://127.0.0.1;
 --- says
-wrong URL in "gw_auth_redis": it must look like redis://[[user]:password@]host[:port][/database] or unix:/path[:database]
+wrong URL in "gw_auth_redis": it must look like redis://[[user]:password@]host[:port][,host[:port]...][/database], the same with rediss://, or unix:/path[:database]
 
 
 
@@ -2391,7 +2391,7 @@ gw_auth_redis $TEST_NGINX_REDIS; gw_auth_redis $TEST_NGINX_REDIS;
 --- more
 gw_auth_redis $TEST_NGINX_REDIS redis://:secret@127.0.0.1;
 --- says
-"gw_auth_redis" directive takes one URL and, behind it, only "timeout="
+"gw_auth_redis" directive takes one URL and, behind it, only "timeout=", "sentinel=", "cluster", "sentinel_auth=", "ca=", "certificate=", "certificate_key=" and "server_name="
 
 
 
@@ -2423,7 +2423,7 @@ gw_auth_redis $TEST_NGINX_REDIS timeout=x;
 --- more
 gw_auth_redis $TEST_NGINX_REDIS timeout=;
 --- says
-"gw_auth_redis" directive takes a "timeout=" between 1ms and 10s
+"gw_auth_redis" directive takes "timeout=" once, between 1ms and 10s
 
 
 

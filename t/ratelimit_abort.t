@@ -18,7 +18,7 @@ $ENV{TEST_NGINX_FAKE} = fake_redis(sub {
     my ($name, $left) = subject(@command) =~ /\A(held|left)-(\d+)\z/
         or return hello(@command);
 
-    my $answer = integers(1, $left, 0, 1000000 * (100 - $left));
+    my $answer = integers(1, $left, 0, 1000000 * (100 - $left), 0);
 
     return $name eq 'held' ? \$answer : $answer;
 });
@@ -162,6 +162,19 @@ END
     location = /post {
         gw_ratelimit  calls key=$arg_k rate=1r/s burst=100;
         proxy_pass    http://127.0.0.1:$TEST_NGINX_SERVER_PORT/;
+    }
+
+    location /after {
+        gw_ratelimit  calls key=$arg_k rate=1r/s burst=100;
+        alias         html/t.txt;
+
+        location = /after/once {
+            post_action  /action;
+        }
+    }
+
+    location = /action {
+        proxy_pass    http://127.0.0.1:$TEST_NGINX_SERVER_PORT/t.txt?k=held-99;
     }
 END
 
@@ -378,3 +391,16 @@ for my $n (1 .. 20) {
     is("$bodies->{3}$bodies->{7}", "hello\n" x 2, 'the others');
 }
 logged(80, '499 held-\d -|200 held-\d passed');
+
+
+
+=== TEST 15: post_action of a client who has left: once
+--- init
+my $client = send_http(request('/after/once?k=held-1'));
+held(1);
+leave($client);
+held(2);
+fake('RELEASE');
+logged(1, '200 held-99 passed');
+logged(1, '(?m)^\\d+ - ');
+is(fake('SEEN', 'held-99'), 1, 'asked once');

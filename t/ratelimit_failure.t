@@ -14,7 +14,7 @@ use Time::HiRes qw(time);
 # answers by the key of the request
 
 my %answers = (
-    taken        => integers(1, 4, 0, 1000000),
+    taken        => integers(1, 4, 0, 1000000, 0),
     noscripts    => error('NOSCRIPT No matching script. Please use EVAL.'),
     readonly     => error("READONLY You can't write against a read only "
                           . 'replica.'),
@@ -31,26 +31,29 @@ my %answers = (
     integer      => ":1\r\n",
     status       => status('OK'),
     bulk         => "\$1\r\n1\r\n",
-    strings      => "*4\r\n" . "\$1\r\n1\r\n" x 4,
-    nested       => "*4\r\n" . ":1\r\n" x 3 . integers(1),
-    few          => integers(1, 4, 0),
-    many         => integers(1, 4, 0, 0, 0),
+    strings      => "*5\r\n" . "\$1\r\n1\r\n" x 5,
+    nested       => "*5\r\n" . ":1\r\n" x 4 . integers(1),
+    few          => integers(1, 4, 0, 0),
+    many         => integers(1, 4, 0, 0, 0, 0),
     none         => integers(),
-    refused      => integers(0, 4, 0, 1000000),
-    granted      => integers(1, 0, 1000000, 1000000),
-    negative     => integers(1, -1, 0, 0),
-    full         => integers(1, 6, 0, 0),
-    largest      => integers(0, 0, '9223372036854775807', 0),
-    smallest     => integers(1, 4, 0, '-9223372036854775808'),
-    waitless     => integers(0, 0, -2, 0),
+    refused      => integers(0, 4, 0, 1000000, 0),
+    granted      => integers(1, 0, 1000000, 1000000, 0),
+    negative     => integers(1, -1, 0, 0, 0),
+    full         => integers(1, 6, 0, 0, 0),
+    largest      => integers(0, 0, '9223372036854775807', 0, 0),
+    smallest     => integers(1, 4, 0, '-9223372036854775808', 0),
+    waitless     => integers(0, 0, -2, 0, 0),
+    twice        => integers(2, 4, 0, 1000000, 0),
+    present      => integers(1, 3, 0, 1000000, 1),
+    debt         => integers(1, 4, 0, 1000000, -1),
     silent       => undef,
-    held         => \integers(1, 3, 0, 1000000),
+    held         => \integers(1, 3, 0, 1000000, 0),
     garbage      => "HTTP/1.1 400 Bad Request\r\n\r\n",
-    letters      => "*4\r\n:1\r\n:a\r\n:0\r\n:0\r\n",
-    endless      => "\$1000000\r\n" . 'x' x 400_000,
+    letters      => "*5\r\n:1\r\n:a\r\n:0\r\n:0\r\n:0\r\n",
+    endless      => "\$2000000\r\n" . 'x' x 1_200_000,
     deep         => "*1\r\n" x 20 . ":1\r\n",
     closed       => [''],
-    midway       => ["*4\r\n:1\r\n:4"],
+    midway       => ["*5\r\n:1\r\n:4"],
 );
 
 $ENV{TEST_NGINX_FAKE} = fake_redis(sub {
@@ -96,10 +99,21 @@ $ENV{TEST_NGINX_CROWDED} = at_hello(CONNECT => [error('ERR max number of '
                                                       . 'clients reached')]);
 $ENV{TEST_NGINX_TALKS} = at_hello(CONNECT => "220 mail.example.com ESMTP\r\n");
 
+# there are so many gateways, it says, and cannot count tokens
 
-our $unavailable = '{"type":"about:blank","title":"Service Unavailable",'
-                   . '"status":503,"detail":"The rate limit could not be '
-                   . 'checked","request_id":"ID"}' . "\n";
+$ENV{TEST_NGINX_MANY} = fake_redis(sub {
+    my ($state, @command) = @_;
+
+    return ":2305843009213693952\r\n" if "@command" =~ / gw:nodes /;
+    return hello(@command) || (@command ? $answers{oom} : '');
+});
+
+
+our $unavailable = '{"type":"https://iana.org/assignments/http-problem-types'
+                   . '#temporary-reduced-capacity",'
+                   . '"title":"Service Unavailable","status":503,'
+                   . '"detail":"The rate limit could not be checked",'
+                   . '"request_id":"ID"}' . "\n";
 
 
 # "answer" stands for a request with each policy, on a connection that lasts;
@@ -181,8 +195,8 @@ GET /t.txt?k=noscript-taken
 RateLimit: "calls";r=4;t=1
 X-Status: passed
 --- fake
-^EVALSHA [0-9a-f]{40} 1 gw:\{noscript-taken\}:calls 1000000 5 1$ => 1
-(?s)^EVAL -- .*\n 1 gw:\{noscript-taken\}:calls 1000000 5 1$ => 1
+^EVALSHA [0-9a-f]{40} 1 gw:\{noscript-taken\}:calls b 1000000 5 1 0 1$ => 1
+(?s)^EVAL -- .*\n 1 gw:\{noscript-taken\}:calls b 1000000 5 1 0 1$ => 1
 ^EVAL => 2
 
 
@@ -204,7 +218,7 @@ gw ratelimit: Redis replied "NOSCRIPT No matching script. Please use EVAL."
 --- broken: noscript-silent
 --- error_log
 timed out
-passed without a decision
+decided without Redis
 
 
 
@@ -212,7 +226,7 @@ passed without a decision
 --- answer: readonly
 --- error_log
 gw ratelimit: Redis replied "READONLY You can", 0 more
-gw ratelimit: passed without a decision, 0 more before
+gw ratelimit: decided without Redis, 0 more before
 
 
 
@@ -370,49 +384,70 @@ Redis replied "something unexpected"
 
 
 
-=== TEST 28: the answer of somebody else
+=== TEST 28: taken more than once
+--- answer: twice
+--- error_log
+Redis replied "something unexpected"
+
+
+
+=== TEST 29: a lease that nobody asked for
+--- answer: present
+--- error_log
+Redis replied "something unexpected"
+
+
+
+=== TEST 30: one that is owed
+--- answer: debt
+--- error_log
+Redis replied "something unexpected"
+
+
+
+=== TEST 31: the answer of somebody else
 --- broken: garbage
 --- error_log
 sent an invalid reply, 0 more failures before
 
 
 
-=== TEST 29: an integer that is none
+=== TEST 32: an integer that is none
 --- broken: letters
 --- error_log
 sent an invalid reply
 
 
 
-=== TEST 30: an answer that is too long
+=== TEST 33: an answer that is too long
 --- broken: endless
 --- error_log
 sent an invalid reply
 
 
 
-=== TEST 31: an answer that is too deep
+=== TEST 34: an answer that is too deep
 --- broken: deep
 --- error_log eval
 qr/sent an invalid reply|replied "something unexpected"/
 
 
 
-=== TEST 32: closed in place of an answer
+=== TEST 35: closed in place of an answer
 --- broken: closed
 --- error_log
 closed the connection
 
 
 
-=== TEST 33: closed in the middle of an answer
+=== TEST 36: closed in the middle of an answer
 --- broken: midway
 --- error_log
 closed the connection
 
 
 
-=== TEST 34: no answer: both policies after the timeout, nothing is repeated
+=== TEST 37: no answer: both policies after the timeout, nothing is repeated
 --- http_config: redis://127.0.0.1:$TEST_NGINX_FAKE timeout=50ms
 --- init
 ask($ENV{TEST_NGINX_FAKE}, qw(FAKE FORGET));
@@ -425,7 +460,7 @@ timed out, 0 more failures before
 
 
 
-=== TEST 35: a late answer is not taken for that of the next request
+=== TEST 38: a late answer is not taken for that of the next request
 --- http_config: redis://127.0.0.1:$TEST_NGINX_FAKE timeout=500ms
 --- init
 ask($ENV{TEST_NGINX_FAKE}, qw(FAKE FORGET));
@@ -442,7 +477,7 @@ X-Status: passed
 
 
 
-=== TEST 36: the timeout holds also if it is longer than a stall
+=== TEST 39: the timeout holds also if it is longer than a stall
 --- http_config: redis://127.0.0.1:$TEST_NGINX_FAKE timeout=1300ms
 --- init
 my $start = time();
@@ -455,7 +490,7 @@ GET /deny?k=taken
 
 
 
-=== TEST 37: a silent connection is replaced by another
+=== TEST 40: a silent connection is replaced by another
 --- http_config: redis://127.0.0.1:$TEST_NGINX_FAKE timeout=500ms
 --- init
 ask($ENV{TEST_NGINX_FAKE}, qw(FAKE FORGET));
@@ -473,7 +508,7 @@ X-Status: passed
 
 
 
-=== TEST 38: many failures, few lines
+=== TEST 41: many failures, few lines
 --- http_config: redis://127.0.0.1:$TEST_NGINX_FAKE timeout=10s
 --- pipelined_requests eval
 [("GET /t.txt?k=oom") x 5]
@@ -481,11 +516,11 @@ X-Status: passed
 [("hello\n") x 5]
 --- log_lines
 1 gw ratelimit: Redis replied "OOM
-1 gw ratelimit: passed without a decision
+1 gw ratelimit: decided without Redis
 
 
 
-=== TEST 39: one of several limits is to deny
+=== TEST 42: one of several limits is to deny
 --- config
     location = /t.txt {
         gw_ratelimit  calls key=oom rate=1r/s burst=5 error=allow;
@@ -503,7 +538,7 @@ X-Status: passed
 
 
 
-=== TEST 40: what was not checked is not asked for again in another location
+=== TEST 43: what was not checked is not asked for again in another location
 --- init
 ask($ENV{TEST_NGINX_FAKE}, qw(FAKE FORGET));
 --- config
@@ -527,7 +562,7 @@ X-Status: unchecked
 
 
 
-=== TEST 41: refused
+=== TEST 44: refused
 --- http_config: redis://127.0.0.1:1 timeout=10s
 --- answer: taken
 --- error_log
@@ -535,7 +570,7 @@ gw redis: 127.0.0.1:1 could not connect, 0 more failures before (111: Connection
 
 
 
-=== TEST 42: no such socket
+=== TEST 45: no such socket
 --- http_config: unix:$TEST_NGINX_SERVER_ROOT/none.sock timeout=10s
 --- answer: taken
 --- error_log
@@ -545,7 +580,7 @@ could not connect, 0 more failures before (2: No such file or directory)
 
 
 
-=== TEST 43: not a socket
+=== TEST 46: not a socket
 --- http_config: unix:$TEST_NGINX_SERVER_ROOT/html/t.txt timeout=10s
 --- answer: taken
 --- error_log
@@ -553,7 +588,7 @@ could not connect, 0 more failures before
 
 
 
-=== TEST 44: connected, and no word
+=== TEST 47: connected, and no word
 --- http_config: redis://127.0.0.1:$TEST_NGINX_MUTE timeout=50ms
 --- answer: taken
 --- error_log
@@ -561,7 +596,7 @@ timed out
 
 
 
-=== TEST 45: loading its data
+=== TEST 48: loading its data
 --- http_config: redis://127.0.0.1:$TEST_NGINX_LOADING timeout=10s
 --- answer: taken
 --- error_log
@@ -569,7 +604,7 @@ PING failed: LOADING Redis is loading the dataset in memory
 
 
 
-=== TEST 46: asks for a password
+=== TEST 49: asks for a password
 --- http_config: redis://127.0.0.1:$TEST_NGINX_NOAUTH timeout=10s
 --- answer: taken
 --- error_log
@@ -577,7 +612,7 @@ PING failed: NOAUTH Authentication required.
 
 
 
-=== TEST 47: does not know the password
+=== TEST 50: does not know the password
 --- http_config: redis://joe:sesame@127.0.0.1:$TEST_NGINX_WRONGPASS timeout=10s
 --- answer: taken
 --- error_log
@@ -588,7 +623,7 @@ joe
 
 
 
-=== TEST 48: does not have that database
+=== TEST 51: does not have that database
 --- http_config: redis://127.0.0.1:$TEST_NGINX_NODB/99 timeout=10s
 --- answer: taken
 --- error_log
@@ -596,7 +631,7 @@ SELECT failed: ERR DB index is out of range
 
 
 
-=== TEST 49: has too many clients, which it says unasked
+=== TEST 52: has too many clients, which it says unasked
 --- http_config: redis://127.0.0.1:$TEST_NGINX_CROWDED timeout=10s
 --- answer: taken
 --- error_log
@@ -604,7 +639,7 @@ ERR max number of clients reached
 
 
 
-=== TEST 50: is something else, which speaks first
+=== TEST 53: is something else, which speaks first
 --- http_config: redis://127.0.0.1:$TEST_NGINX_TALKS timeout=10s
 --- answer: taken
 --- error_log
@@ -612,7 +647,7 @@ sent an invalid reply
 
 
 
-=== TEST 51: is back
+=== TEST 54: is back
 --- init
 ask($ENV{TEST_NGINX_FAKE}, qw(FAKE SET down 1));
 http('/t.txt?k=closed') =~ /X-Status: unchecked/ or die 'not unchecked';
@@ -631,7 +666,7 @@ X-Status: passed
 
 
 
-=== TEST 52: the real one forgot the script
+=== TEST 55: the real one forgot the script
 --- http_config: redis://127.0.0.1:$TEST_NGINX_REDIS_PORT timeout=10s
 --- init
 redis(qw(SCRIPT FLUSH));
@@ -644,7 +679,7 @@ redis(qw(SCRIPT FLUSH));
 
 
 
-=== TEST 53: the real one has something else in place of a bucket
+=== TEST 56: the real one has something else in place of a bucket
 --- http_config: redis://127.0.0.1:$TEST_NGINX_REDIS_PORT timeout=10s
 --- redis_init
 LPUSH gw:{list}:calls x
@@ -656,7 +691,7 @@ LLEN gw:{list}:calls => 1
 
 
 
-=== TEST 54: the real one is full
+=== TEST 57: the real one is full
 --- http_config: redis://127.0.0.1:$TEST_NGINX_REDIS_PORT timeout=10s
 --- init
 redis(qw(CONFIG SET maxmemory-policy noeviction maxmemory 1));
@@ -666,7 +701,7 @@ OOM
 
 
 
-=== TEST 55: repeats the password
+=== TEST 58: repeats the password
 --- http_config: redis://joe:sesame@127.0.0.1:$TEST_NGINX_REPEATS timeout=10s
 --- answer: taken
 --- error_log
@@ -677,7 +712,7 @@ joe
 
 
 
-=== TEST 56: repeats the password without quotes
+=== TEST 59: repeats the password without quotes
 --- http_config: redis://joe:sesame@127.0.0.1:$TEST_NGINX_ECHO timeout=10s
 --- answer: taken
 --- error_log
@@ -687,9 +722,37 @@ sesame
 
 
 
-=== TEST 57: repeats the key
+=== TEST 60: repeats the key
 --- answer: repeats
 --- error_log
 Redis replied "ERR unknown command", 0 more
 --- no_secret
 secret
+
+
+
+=== TEST 61: it has counted more gateways than there can be
+--- http_config: redis://127.0.0.1:$TEST_NGINX_MANY timeout=10s
+--- config
+    add_header  X-Status "$gw_ratelimit_status" always;
+    add_header  X-Pid $pid always;
+
+    location = /t.txt {
+        gw_ratelimit  calls key=$arg_k rate=1r/s burst=100 lease=10%
+                      error=local;
+    }
+
+    location = /metrics {
+        gw_metrics;
+    }
+--- init
+wait_for(sub { http('/metrics') =~ /^gw_ratelimit_nodes 10000$/m },
+         'a number with a bound');
+my $pid = header(http('/t.txt?k=other'), 'X-Pid');
+is(says("/t.txt?k=many$_"), '200 local', 'passed') for 1 .. 3;
+is(says("/t.txt?k=many$_"), '429 limited', 'its share is one token') for 1 .. 3;
+is(header(http('/t.txt?k=last'), 'X-Pid'), $pid, 'the same worker');
+--- request
+GET /t.txt?k=many
+--- response_headers
+X-Status: local

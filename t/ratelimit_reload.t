@@ -10,7 +10,7 @@ use Test::Nginx::Socket 'no_plan';
 use GwRatelimit;
 
 
-my $answer = integers(1, 4, 0, 1000000);
+my $answer = integers(1, 4, 0, 1000000, 0);
 
 $ENV{TEST_NGINX_FAKE} = fake_redis(sub {
     my ($state, @command) = @_;
@@ -98,7 +98,7 @@ add_block_preprocessor(sub {
     }
 
     location = /count {
-        gw_ratelimit  calls key=count tier=day;
+        gw_ratelimit  count key=count tier=day;
         alias         html/t.txt;
     }
 
@@ -256,4 +256,4 @@ is($bad, 0, 'all were let in');
 --- request
 GET /count
 --- response_headers_like
-RateLimit: "calls";r=39;t=8\d+
+RateLimit: "count";r=39;t=8\d+

@@ -20,6 +20,9 @@ set -eu
 
 files='
 gw_key          gw_alg
+gw_lease        gw_bucket gw_tier
+gw_memo         gw_bucket
+gw_tier         gw_bucket gw_quota
 gw_claim        gw_json
 gw_identity     gw_revoke gw_sha256
 gw_introspect   gw_json gw_jwt
@@ -38,9 +41,32 @@ ngx_gw_revocations       ngx_gw_redis ngx_gw_revocations_poll ngx_gw_zone
 ngx_gw_revocations_page  ngx_gw_resp
 ngx_gw_revocations_poll  ngx_gw_redis ngx_gw_resp ngx_gw_revocations
 ngx_gw_revocations_poll  ngx_gw_revocations_page ngx_gw_zone
-ngx_gw_redis        ngx_gw_redis_peer ngx_gw_redis_url ngx_gw_resp
-ngx_gw_redis_peer   ngx_gw_redis ngx_gw_redis_url ngx_gw_resp
+ngx_gw_redis         ngx_gw_redis_client ngx_gw_redis_cluster ngx_gw_resp
+ngx_gw_redis         ngx_gw_redis_conf ngx_gw_redis_name ngx_gw_redis_peer
+ngx_gw_redis         ngx_gw_redis_ring ngx_gw_redis_sentinel
+ngx_gw_redis_ask     ngx_gw_redis_client ngx_gw_redis_peer
+ngx_gw_redis_client  ngx_gw_redis ngx_gw_redis_peer
+ngx_gw_redis_cluster    ngx_gw_redis_client ngx_gw_redis_map
+ngx_gw_redis_conf    ngx_gw_redis_conf_hosts ngx_gw_redis_tls
+ngx_gw_redis_conf_hosts  ngx_gw_redis_conf
+ngx_gw_redis_greet   ngx_gw_redis_peer
+ngx_gw_redis_map     ngx_gw_redis_ask ngx_gw_redis_client ngx_gw_redis_nodes
+ngx_gw_redis_name    ngx_gw_redis_conf ngx_gw_redis_peer
+ngx_gw_redis_nodes   ngx_gw_redis_client ngx_gw_redis_peer
+ngx_gw_redis_peer    ngx_gw_redis ngx_gw_redis_conf ngx_gw_redis_greet
+ngx_gw_redis_peer    ngx_gw_redis_name ngx_gw_redis_ring ngx_gw_redis_wire
+ngx_gw_redis_peer    ngx_gw_resp
+ngx_gw_redis_ring    ngx_gw_redis_greet ngx_gw_redis_peer
+ngx_gw_redis_sentinel   ngx_gw_redis_ask ngx_gw_redis_client
+ngx_gw_redis_tls     ngx_gw_redis_conf
+ngx_gw_redis_wire    ngx_gw_redis_peer ngx_gw_redis_ring ngx_gw_redis_tls
+ngx_gw_buckets      ngx_gw_redis ngx_gw_zone
+ngx_gw_leases       ngx_gw_buckets ngx_gw_leases_command ngx_gw_redis
+ngx_gw_leases       ngx_gw_script
+ngx_gw_leases_command    ngx_gw_leases
 ngx_gw_script       ngx_gw_redis ngx_gw_resp
+ngx_gw_tiers        ngx_gw_redis ngx_gw_resp ngx_gw_tiers_read ngx_gw_zone
+ngx_gw_tiers_read   ngx_gw_tiers ngx_gw_zone
 ngx_gw_kafka        ngx_gw_kafka_conf ngx_gw_kafka_producer
 ngx_gw_kafka_producer    ngx_gw_kafka_conf
 
@@ -51,6 +77,9 @@ ngx_http_gw_auth_provider        ngx_http_gw_fetch
 ngx_http_gw_fetch      ngx_http_gw_fetch_request
 ngx_http_gw_fetch_request  ngx_http_gw_fetch
 ngx_http_gw_auth_refuse          ngx_http_gw_util
+ngx_http_gw_ratelimit_answer     ngx_http_gw_util
+ngx_http_gw_ratelimit_decide     ngx_http_gw_util
+ngx_http_gw_ratelimit_state      ngx_http_gw_problem ngx_http_gw_wait
 ngx_http_gw_metrics    ngx_http_gw_util
 ngx_http_gw_problem    ngx_http_gw_util
 '

@@ -189,9 +189,9 @@ Kafka is $broker.  Paste this into another shell, in this folder:
                  if /"x-passport":"[^.]+\\.([^.]+)/'
     curl -s \$GW_URL/.well-known/jwks.json
 
-    # log in at the sample auth service: an opaque token, and a passport
-    # for the account
-    SESSION=\$(curl -s -d 'sub=bob&plan=gold&scope=account' \$AUTH/login \\
+    # log in, through the gateway, at the sample auth service: an opaque
+    # token, and a passport for the account
+    SESSION=\$(curl -s -d 'sub=bob&plan=gold&scope=account' \$GW_URL/login \\
         | perl -ne 'print \$1 if /"access_token":"([^"]+)/')
     curl -i -H "Authorization: Bearer \$SESSION" \$GW_URL/account/
 
@@ -210,6 +210,9 @@ Kafka is $broker.  Paste this into another shell, in this folder:
         curl -s -o /dev/null -w '%{http_code} ' \\
             -H "Authorization: Bearer \$TOKEN_FREE" \$GW_URL/orders/\$i
     done; echo
+
+    # a better tier for all of them, without a reload, 5 seconds later
+    redis-cli -u \$REDIS HSET gw:tiers free 'rate=50r/s burst=100'
 
     # lock alice out: within a second 401, though her token is still valid
     curl -i -H "Authorization: Bearer \$TOKEN_FREE" \$GW_URL/orders/1

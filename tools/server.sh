@@ -4,7 +4,8 @@
 
 # Servers for tests and for "make run", on loopback:
 #
-#     tools/server.sh start redis|kafka|mock-kafka|broker DIR
+#     tools/server.sh start redis|redis-tls|sentinel|cluster DIR
+#     tools/server.sh start kafka|mock-kafka|broker DIR
 #     tools/server.sh start upstream|auth-service DIR
 #     tools/server.sh stop DIR ...
 #     tools/server.sh stop-all DIR
@@ -14,7 +15,10 @@
 # time the process was started, so that a number used again is never mistaken
 # for it.  A free port is chosen once; stopped and started again with the same
 # DIR a server has the same port, and Kafka its data.  "stop" waits until the
-# process is gone; "stop-all" stops every server started below DIR.
+# process is gone; "stop-all" stops every server started below DIR.  What
+# consists of several servers has one in each of some folders in DIR.
+#
+# redis.sh tells more of the kinds of Redis.
 #
 # Kafka is one node in KRaft mode and creates topics as they are named;
 # mock-kafka is librdkafka's mock broker, in memory; DIR/control is a pipe
@@ -28,6 +32,7 @@
 set -euo pipefail
 
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/redis.sh"
 
 archive=$cache/kafka/kafka.jsa
 
@@ -66,7 +71,7 @@ start() {
         kind=$(broker_kind)
     fi
 
-    command -v "check_$kind" > /dev/null || die "unknown server \"$kind\""
+    command -v "launch_$kind" > /dev/null || die "unknown server \"$kind\""
     echo "$kind" > "$dir/kind"
 
     ! running "$dir" || die "$kind is running already in $dir"
@@ -81,11 +86,10 @@ start() {
 
         [ ! -s "$dir/log" ] || cat "$dir/log" >> "$dir/log.old"
         : > "$dir/log"
-        "launch_$kind"
 
-        if await "$kind"; then
+        if "launch_$kind" && await "$kind"; then
             trap - EXIT
-            echo "$port"
+            cat "$dir/port"
             return
         fi
 
@@ -93,6 +97,7 @@ start() {
 
         stop "$dir"
         [ $fixed = 0 ] || break
+        cat "$dir"/*/log >> "$dir/log" 2> /dev/null || true
         grep -qi 'address already in use' "$dir/log" || break
     done
 
@@ -135,9 +140,22 @@ started_at() {
 }
 
 
-# the state is "Z" if its parent has not noticed yet
+# one of the servers of a folder, at least
 
 running() {
+    local node
+
+    for node in "$1" "$1"/*/; do
+        ! alive "$node" || return 0
+    done
+
+    return 1
+}
+
+
+# the state is "Z" if its parent has not noticed yet
+
+alive() {
     local pid='' time='' state
 
     [ -s "$1/pid" ] || return 1
@@ -163,28 +181,23 @@ await() {
 
 
 stop() {
-    local pid time end
+    local node end=$((SECONDS + 20))
 
-    if running "$1"; then
-        read -r pid time < "$1/pid"
-
+    for node in "$1" "$1"/*/; do
         # it may have been stopped by SIGSTOP
 
-        kill -TERM "$pid" 2> /dev/null || true
-        kill -CONT "$pid" 2> /dev/null || true
+        signal TERM "$node"
+        signal CONT "$node"
+    done
 
-        end=$((SECONDS + 20))
-
-        while running "$1"; do
-            if [ $SECONDS -ge $end ]; then
-                kill -KILL "$pid" 2> /dev/null || true
-            fi
-
+    for node in "$1" "$1"/*/; do
+        while alive "$node"; do
+            [ $SECONDS -lt $end ] || signal KILL "$node"
             sleep 0.02
         done
-    fi
 
-    rm -f "$1/pid"
+        rm -f "$node/pid"
+    done
 
     if [ -f "$1/kafka.jsa" ]; then
         mv -f "$1/kafka.jsa" "$archive"
@@ -192,39 +205,35 @@ stop() {
 }
 
 
-# below the range from which outgoing connections get theirs
+signal() {
+    local pid time
+
+    if alive "$2"; then
+        read -r pid time < "$2/pid"
+        kill "-$1" "$pid" 2> /dev/null || true
+    fi
+}
+
+
+# free_port [N]: below the range from which outgoing connections get theirs
 
 free_port() {
     perl -MIO::Socket::INET -e '
+        my @found;
+
         for (1 .. 1000) {
             my $port = 10000 + int rand 20000;
 
-            IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1,
-                                  LocalPort => $port, ReuseAddr => 1)
-                or next;
-            print "$port\n";
+            push @found, IO::Socket::INET->new(
+                    LocalAddr => "127.0.0.1", Listen => 1,
+                    LocalPort => $port, ReuseAddr => 1) // next;
+            next if @found < $ARGV[0];
+
+            print map { $_->sockport . "\n" } @found;
             exit;
         }
 
-        die "no free port\n"'
-}
-
-
-launch_redis() {
-    in_background redis-server --bind 127.0.0.1 --port "$port" \
-        --dir "$dir" --save '' --appendonly no --daemonize no
-}
-
-
-# the answer must be ours, not that of another one on the same port
-
-check_redis() {
-    local pid time
-
-    read -r pid time < "$dir/pid"
-
-    [ "$(redis-cli -h 127.0.0.1 -p "$port" info server 2> /dev/null \
-         | tr -d '\r' | sed -n 's/^process_id://p')" = "$pid" ]
+        die "no free port\n"' "${1-1}"
 }
 
 

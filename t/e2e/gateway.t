@@ -160,12 +160,15 @@ for my $name (sort keys %callers) {
         map { ("x-filler-$_" => $_) } 1 .. 30,
     }, "$name: all headers but the credential");
 
-    like($r->{headers}{'ratelimit-policy'},
-         $name eq 'alice' ? qr/\A"calls";q=10;w=2\z/
-                          : qr/\A"calls";q=2000;w=2\z/, 'RateLimit-Policy');
-    like($r->{headers}{ratelimit},
-         $name eq 'alice' ? qr/\A"calls";r=9;t=1\z/
-                          : qr/\A"calls";r=1999;t=1\z/, 'RateLimit');
+    my ($policy, $left) = $name eq 'alice'
+        ? ('"calls";q=10;w=2, "calls-day";q=10000;w=86400',
+           '"calls";r=9;t=1, "calls-day";r=9999;t=')
+        : ('"calls";q=2000;w=2, "calls-month";q=50000000;w=',
+           '"calls";r=1999;t=1, "calls-month";r=49999999;t=');
+
+    like($r->{headers}{'ratelimit-policy'}, qr/\A\Q$policy\E\d*\z/,
+         'RateLimit-Policy');
+    like($r->{headers}{ratelimit}, qr/\A\Q$left\E\d+\z/, 'RateLimit');
 }
 
 
@@ -403,9 +406,10 @@ my $retry = $limited->{headers}{'retry-after'};
 is_deeply([ sort { $a <=> $b } keys %{{ map { $_->{status} => 1 } @r }} ],
           [ 200, 429 ], 'all others are told that it is too much');
 like($retry, qr/\A[1-9]\z/, 'Retry-After');
-is($limited->{headers}{'ratelimit-policy'}, '"calls";q=10;w=2',
-   'RateLimit-Policy');
-is($limited->{headers}{ratelimit}, "\"calls\";r=0;t=$retry", 'RateLimit');
+is($limited->{headers}{'ratelimit-policy'},
+   '"calls";q=10;w=2, "calls-day";q=10000;w=86400', 'RateLimit-Policy');
+like($limited->{headers}{ratelimit},
+     qr/\A"calls";r=0;t=$retry, "calls-day";r=\d+;t=\d+\z/, 'RateLimit');
 is($limited->{headers}{'content-type'}, 'application/problem+json',
    'problem+json');
 is_deeply([ @{$limited->{json}}{qw(status title violated-policies)} ],

@@ -316,9 +316,10 @@ for my $line (split /\n/, $gw->error_log) {
     my ($time, $pid, $what) = $line
         =~ /\A\S+ (\S+) \[(?:warn|error)\] (\d+)#\d+: (.*)/ or next;
 
-    my $site = $what =~ /gw redis: .* more failures before/ ? 'failure'
+    my $site = $what =~ /gw redis: .* timed out, .* more failures/ ? 'timeout'
+             : $what =~ /gw redis: .* more failures before/ ? 'failure'
              : $what =~ /gw redis: .* outstanding/ ? 'busy'
-             : $what =~ /gw ratelimit: .* without a decision/ ? 'decision'
+             : $what =~ /gw ratelimit: .* without Redis/ ? 'decision'
              : next;
 
     my ($h, $m, $s) = split /:/, $time;

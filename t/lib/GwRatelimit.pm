@@ -29,11 +29,28 @@
 # subject(@command) is KEY if the first key is "gw:{KEY}:..."; hello(@command)
 # answers what is asked of any Redis, false for everything else.
 #
-#     http(PATH)
+#     http(PATH, PORT, HEADER, ...)
 #
-# is the response to a GET of the nginx of the block; send_http(TEXT) sends
-# what it is given, and returns the connection for read_http().  leave() is
-# how a client leaves: by a reset.
+# is the response to a GET of the nginx of the block, or of the one at PORT;
+# header(RESPONSE, NAME) is the value of a field.  says(PATH, ...) is its
+# status and X-Status, as "200 passed"; answers(N, PATH, ...) are those of N
+# requests.  send_http(TEXT) sends what it is given, and returns the connection
+# for read_http().  leave() is how a client leaves: by a reset.
+#
+#     show(NAME => VALUE, ...)
+#
+# adds fields to all responses of the file's blocks.
+#
+#     my $server = redis_server(NAME);
+#     my $gateway = gateway(HTTP, LOCATIONS, workers => N);
+#
+# start another Redis, and another nginx with a configuration of its own: see
+# GWTest, ->port ->signal ->stop ->start and so on.  What $TEST_NGINX_... stands
+# for is replaced, /t.txt says "hello", and responses have X-Status, X-Limits
+# and X-Pid.  They end with the test.
+#
+# evals(PORT) is how many scripts the real Redis, or the one at PORT, was asked
+# to run.
 #
 #     wait_for(sub { ... }, "what")
 #
@@ -73,12 +90,14 @@ use Time::HiRes qw(sleep time);
 our @ISA = qw(Exporter);
 
 our @EXPORT = qw(
-    ask error fake_redis hello http integers leave nginx_pid read_http redis
-    send_http slurp status subject wait_for
+    answers ask error evals fake_redis gateway header hello http integers leave
+    nginx_pid read_http redis redis_server says send_http show slurp status
+    subject wait_for
 );
 
 my $owner = $$;
-my (@fakes, %sockets);
+my $shown = '';
+my (@fakes, @gateways, %sockets);
 
 check_accum_error_log();
 no_long_string();
@@ -113,6 +132,9 @@ add_block_preprocessor(sub {
 END
     }
 
+    $block->set_value('config', $shown . ($block->config // ''))
+        if $shown;
+
     if (!defined $block->user_files) {
         $block->set_value('user_files', ">>> t.txt\nhello\n"
                           . ">>> other.txt\nother\n");
@@ -141,7 +163,7 @@ add_test_cleanup_handler(sub {
     my $name = $block->name;
 
     for my $line (lines($block->redis)) {
-        my ($command, $regex) = split / => /, $line, 2;
+        my ($command, $regex) = split / =>(?: |\z)/, $line, 2;
 
         like(flat(redis(split ' ', $command)), qr/\A(?:$regex)\z/,
              "$name - redis - $command");
@@ -166,6 +188,11 @@ add_test_cleanup_handler(sub {
 
     unlike($log, qr/\[alert\]|exited on signal|Sanitizer/,
            "$name - nothing went wrong");
+
+    # some kill a worker, which is signal 9
+
+    is(join('', grep { !/exited on signal 9/ } map { $_->trouble } @gateways),
+       '', "$name - nor elsewhere") if @gateways;
 });
 
 
@@ -246,8 +273,44 @@ sub wait_for {
 
 
 sub http {
-    return read_http(send_http("GET $_[0] HTTP/1.0\r\n"
-                               . "Host: localhost\r\n\r\n"));
+    my ($path, $port, @headers) = @_;
+
+    my $head = join '', map { "$_\r\n" } "GET $path HTTP/1.0",
+                                         'Host: localhost', @headers;
+
+    return read_http(send_http("$head\r\n", $port));
+}
+
+
+sub header {
+    my ($response, $name) = @_;
+
+    my ($head) = $response =~ /\A(.*?\r\n)\r\n/s or die "no response\n";
+
+    return $head =~ /^\Q$name\E: (.*)\r$/mi ? $1 : undef;
+}
+
+
+sub says {
+    my $response = http(@_);
+
+    my ($code) = $response =~ m{\AHTTP/1\.1 (\d+)} or die "no response\n";
+
+    return join ' ', $code, header($response, 'X-Status') // ();
+}
+
+
+sub answers {
+    my $n = shift;
+
+    return join ', ', map { says(@_) } 1 .. $n;
+}
+
+
+sub show {
+    while (my ($name, $value) = splice @_, 0, 2) {
+        $shown .= "    add_header  $name \"$value\" always;\n";
+    }
 }
 
 
@@ -307,6 +370,77 @@ sub ask {
     }
 
     return $reply;
+}
+
+
+sub evals {
+    my $stats = ask($_[0] // $ENV{TEST_NGINX_REDIS_PORT},
+                    qw(INFO commandstats));
+    my $n = 0;
+
+    $n += $1 while $stats =~ /^cmdstat_eval(?:sha)?:calls=(\d+)/mg;
+
+    return $n;
+}
+
+
+sub redis_server {
+    my $name = shift;
+
+    require GWTest;
+
+    return GWTest::Server->new('redis', $name);
+}
+
+
+sub gateway {
+    my ($http, $locations, %arg) = @_;
+
+    require GWTest;
+
+    my $workers = $arg{workers} // 1;
+    my $redis = $http =~ /gw_ratelimit_redis/ ? '' : <<'END';
+    gw_ratelimit_redis  redis://127.0.0.1:$TEST_NGINX_REDIS_PORT timeout=10s;
+END
+
+    my $conf = <<"END";
+user  www-data;
+worker_processes  $workers;
+load_module  modules/ngx_http_gw_ratelimit_module.so;
+error_log  logs/error.log info;
+pid  logs/nginx.pid;
+
+events { }
+
+http {
+    access_log  off;
+    add_header  X-Status \$gw_ratelimit_status always;
+    add_header  X-Limits \$gw_ratelimit_limits always;
+    add_header  X-Pid \$pid always;
+
+$redis$http
+    server {
+        listen  8080;
+
+$locations
+    }
+}
+END
+
+    my $gateway = GWTest::Gateway->new(
+        name => 'gateway-' . (@gateways + 1), start => 0,
+        conf => $conf =~ s/\$(TEST_NGINX_\w+)/$ENV{$1}/gr);
+
+    push @gateways, $gateway;
+
+    my $html = $gateway->dir . '/html';
+
+    mkdir $html;
+    open(my $fh, '>', "$html/t.txt") or die "$html: $!\n";
+    print $fh "hello\n";
+    close($fh);
+
+    return $gateway->start;
 }
 
 
