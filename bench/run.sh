@@ -13,7 +13,7 @@ without them and with them, in turn.
 
     -r    rounds, 5 by default; each variant runs once in each, and every
           second round goes backwards
-    -s    seconds of load for a variant in a round, 5 by default
+    -s    seconds of load for a variant in a round, 3 by default
     -c    connections of wrk, 32 by default
     -v    variants, "bare full auth verify ratelimit usage" by default; the
           first one is what the others are compared with
@@ -47,14 +47,10 @@ or Kafka got fewer events than requests were answered, fails.
 END
 }
 
-root=$(cd "$(dirname "$0")/.." && pwd)
-build=$(cd "$root" && realpath -m "${BUILD:-build}")
-out=$build/bench
-
-PATH=$PATH:/usr/sbin
+. "$(dirname "$0")/lib.sh"
 
 rounds=5
-seconds=5
+seconds=3
 connections=32
 variants="bare full auth verify ratelimit usage"
 
@@ -106,17 +102,6 @@ main() {
     done
 
     ! needs auth || flood
-}
-
-
-say() {
-    printf 'bench: %s\n' "$*" >&2
-}
-
-
-die() {
-    say "$@"
-    exit 1
 }
 
 
@@ -227,20 +212,6 @@ base64url() {
 }
 
 
-free_port() {
-    perl -MIO::Socket::INET -e '
-        for (1 .. 1000) {
-            my $port = 10000 + int rand 20000;
-            IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1,
-                                  LocalPort => $port, ReuseAddr => 1)
-                or next;
-            print "$port\n";
-            exit;
-        }
-        die "no free port\n"'
-}
-
-
 # start_nginx NAME TEMPLATE, with the lines for the modules of this variant
 
 start_nginx() {
@@ -278,11 +249,7 @@ start_nginx() {
           -e "s,@key@,$key,g" -e "s,@tier@,$tier,g" \
         > "$dir/nginx.conf"
 
-    nginx -p "$dir" -e "$dir/error.log" -c "$dir/nginx.conf" \
-        < /dev/null > "$dir/output" 2>&1 &
-    echo $! > "$dir/master"
-
-    await_ready "$1" "$dir"
+    launch_nginx "$dir" "Authorization: Bearer $TOKEN"
 }
 
 
@@ -291,43 +258,13 @@ start_gateway() {
 }
 
 
-await_ready() {
-    local end=$((SECONDS + 30)) master worker
-
-    master=$(< "$2/master")
-
-    while [ $SECONDS -lt $end ] && kill -0 "$master" 2> /dev/null; do
-
-        worker=$(cat "/proc/$master/task/$master/children" 2> /dev/null)
-        worker=${worker%% *}
-
-        if [ -n "$worker" ] && [ "$(request "$2/port" "$TOKEN")" = 200 ]; then
-            echo "$worker" > "$2/worker"
-            return
-        fi
-
-        sleep 0.05
-    done
-
-    tail -n 5 "$2/output" "$2/error.log" >&2
-    die "nginx of \"$1\" does not answer"
-}
-
-
-# request PORT-FILE TOKEN: the status
-
-request() {
-    curl -s -o /dev/null -w '%{http_code}' --max-time 5 \
-        -H "Authorization: Bearer $2" "http://127.0.0.1:$(< "$1")/" || true
-}
-
-
 # the modules of a variant have to be at work
 
 probe() {
     local dir=$out/$1
 
-    if uses "$1" auth && [ "$(request "$dir/port" x.y.z)" != 401 ]; then
+    if uses "$1" auth && [ "$(request "$dir/port" / \
+                                  "Authorization: Bearer x.y.z")" != 401 ]; then
         die "\"$1\" does not verify tokens"
     fi
 
@@ -578,37 +515,6 @@ count_events() {
         "$1" "$requests" "$events"
 
     [ "$events" -ge "$requests" ] || die "events of \"$1\" are missing"
-}
-
-
-finish() {
-    local file pid
-
-    for file in "$out"/*/master; do
-        [ -e "$file" ] || continue
-        pid=$(< "$file")
-
-        # only what is still ours
-
-        if is_ours "$pid" "${file%/master}"; then
-            kill -TERM "$pid" 2> /dev/null || true
-            while is_ours "$pid" "${file%/master}"; do
-                sleep 0.05
-            done
-        fi
-
-        rm -f "$file"
-    done
-
-    if [ -d "$out" ]; then
-        "$root/tools/server.sh" stop-all "$out"
-    fi
-}
-
-
-is_ours() {
-    tr '\0' ' ' 2> /dev/null < "/proc/$1/cmdline" \
-        | grep -qs "$2/nginx.conf"
 }
 
 
