@@ -51,6 +51,7 @@ FUZZ    = $(patsubst t/fuzz/%.c, $(BUILD)/fuzz/%, \
                      $(sort $(wildcard t/fuzz/fuzz_*.c)))
 BENCH   = $(patsubst bench/%.c, $(BUILD)/bin/bench-%, \
                      $(sort $(wildcard bench/*.c)))
+SOAK    = $(sort $(wildcard t/soak/*.t))
 SOURCES = $(wildcard src/*.[ch])
 
 # the sources a test asks for: /* links: src/gw_a.c src/gw_b.c */
@@ -91,6 +92,10 @@ unit: deps-test                  ## the unit tests alone
 	$(SUBMAKE) units
 	@tools/runtests.pl $(UNIT)
 
+soak: deps-test                  ## long runs, up to an hour; GW_SOAK_KEYS
+	$(SUBMAKE) build
+	@TEST_SECONDS=$(or $(TEST_SECONDS),7200) tools/runtests.pl $(SOAK)
+
 check: deps-check scripts        ## style, layers, documentation, lint
 	@tools/check.sh
 
@@ -98,6 +103,7 @@ bench: deps-bench                ## with and without the modules, in turn
 	$(SUBMAKE) build benches
 	@for b in $(BENCH); do $$b || exit 1; done
 	@bench/run.sh
+	@bench/ratelimit.sh
 
 deps-%:
 	@tools/deps.sh $*
@@ -240,5 +246,5 @@ FORCE:
 
 .DELETE_ON_ERROR:
 .PHONY: bench benches build check clean distclean fuzz fuzzers help install \
-        modules nginx run sanitize sanitized scripts static test tools unit \
-        units FORCE
+        modules nginx run sanitize sanitized scripts soak static test tools \
+        unit units FORCE
