@@ -182,7 +182,7 @@ units: $(UNIT)
 fuzzers: $(FUZZ)
 	@:
 
-$(BUILD)/unit/%: t/unit/%.c $(SOURCES) $(GEN)/gw_scripts.h
+$(BUILD)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) $(SOURCES) $(GEN)/gw_scripts.h
 	@mkdir -p $(@D)
 	@echo '  CC    $(@F)'
 	@$(CC) -g -O1 $(SANITIZE) $(WARN) -Werror \

@@ -7,6 +7,7 @@ use warnings;
 
 use Test::Nginx::Socket 'no_plan';
 use GWAuth;
+use GwMetrics;
 
 
 our $expired = token(claims => { exp => time() - 3600 });
@@ -23,84 +24,6 @@ our $page = <<'END_OF_CONFIG';
     }
 END_OF_CONFIG
 
-
-# "" if the page is what Prometheus can read, else what is wrong with it
-
-sub wrong {
-    my $page = shift;
-
-    my (%families, %samples, %last, $name, $type);
-
-    return 'the last line does not end' if $page !~ /\n\z/;
-
-    for (split /\n/, $page) {
-
-        if (/\A# HELP (gw_[a-z_]+) \S/) {
-            return "family twice: $_" if $families{$1}++;
-            ($name, $type) = ($1, undef);
-            next;
-        }
-
-        if (/\A# TYPE (\w+) (counter|gauge|histogram)\z/) {
-            return "TYPE without HELP: $_" if $1 ne ($name // '') || $type;
-            $type = $2;
-            return "name: $_"
-                if ($type eq 'counter') != ($name =~ /_total\z/ ? 1 : 0);
-            next;
-        }
-
-        my $suffix = ($type // '') eq 'histogram' ? '(_bucket|_sum|_count)'
-                                                  : '()';
-        my $label = qr/[a-z_]+="(?:[^"\\\n]|\\["\\n])*"/;
-
-        my $sample = qr/$suffix(?:\{($label(?:,$label)*)\})? (\d+(?:\.\d+)?)/;
-
-        return "not a sample: $_" if !defined $type || !/\A$name$sample\z/;
-
-        my ($part, $labels, $value) = ($1, $2 // '', $3);
-
-        return "twice: $_" if $samples{"$name$part\{$labels\}"}++;
-
-        next if $type ne 'histogram';
-
-        my $le = $labels =~ s/,?le="([^"]*)"// ? $1 : undef;
-        my $series = $last{"$name\{$labels\}"} //= { le => 0, value => 0 };
-
-        if ($part eq '_bucket') {
-            return "bucket without le: $_" if !defined $le;
-            $le = 9 ** 99 if $le eq '+Inf';
-            return "le does not ascend: $_" if $le <= $series->{le};
-            return "less than before: $_" if $value < $series->{value};
-            @$series{qw(le value)} = ($le, $value);
-            next;
-        }
-
-        return "without +Inf: $_" if $series->{le} != 9 ** 99;
-        return "not the last bucket: $_"
-            if $part eq '_count' && $value != $series->{value};
-    }
-
-    return '';
-}
-
-
-# lines of the page whose names match, "" for what is no page
-
-sub lines {
-    my $name = shift;
-
-    return sub {
-        my $body = shift;
-
-        return $body if $body !~ /\A# HELP/;
-
-        my $wrong = wrong($body);
-
-        return $wrong ? "$wrong\n"
-                      : CORE::join '', map { "$_\n" } grep { /\A$name\b/ }
-                                       split /\n/, $body;
-    };
-}
 
 # what error.log says after the last request
 
@@ -128,7 +51,7 @@ $::page
 --- error_code eval
 [200, 200, (401) x 4, 200, 200, 200]
 --- response_body_filters eval
-main::lines('gw_auth_(?:decisions|passports_signed)_total')
+page_lines('gw_auth_(?:decisions|passports_signed)_total')
 --- response_body_like eval
 my $page = sub {
     return '\A' . quotemeta(<<"END") . '\z';
@@ -156,7 +79,7 @@ my $h = "Content-Type: text/plain; version=0.0.4; charset=utf-8\n"
         . "Cache-Control: no-store\n";
 [$h, $h, ""]
 --- response_body_filters eval
-main::lines('gw_auth_passports_signed_total')
+page_lines('gw_auth_passports_signed_total')
 --- response_body_like eval
 ['\Agw_auth_passports_signed_total 0\n\z', '\A\z', '405 Not Allowed']
 
@@ -234,7 +157,7 @@ GET /both
 --- more_headers eval
 [bearer(token()), ""]
 --- response_body_filters eval
-main::lines('gw_auth_decisions_total')
+page_lines('gw_auth_decisions_total')
 --- response_body_like eval
 ['', '\A' . quotemeta('gw_auth_decisions_total'
                       . '{provider="a\"b\\\\\\\\c",result="ok"} 1') . '\n\z']
@@ -258,7 +181,7 @@ END
 --- request
 GET /metrics
 --- response_body_filters eval
-main::lines('gw_auth_revoked_total')
+page_lines('gw_auth_revoked_total')
 --- response_body eval
 CORE::join '', map { "gw_auth_revoked_total{provider=\"provider$_\"} 0\n" }
     1 .. 60
@@ -276,7 +199,7 @@ $::page
 our $t //= token();
 [bearer($t), bearer($t), ""]
 --- response_body_filters eval
-main::lines('gw_auth_zone_(?:hits|misses|evictions|resets)_total')
+page_lines('gw_auth_zone_(?:hits|misses|evictions|resets)_total')
 --- response_body_like eval
 ['', '', '\A' . quotemeta(<<'END') . '(?s:.*)\z']
 gw_auth_zone_hits_total{part="identities"} 1
@@ -311,7 +234,7 @@ END
 --- error_code eval
 [(503) x 7, 200]
 --- response_body_filters eval
-main::lines('gw_auth_(?:decisions|upstream_requests|breaker|introspection)\w*')
+page_lines('gw_auth_(?:decisions|upstream_requests|breaker|introspection)\w*')
 --- response_body_like eval
 [('') x 7,
  '\Agw_auth_decisions_total\{provider="sessions",'
@@ -356,7 +279,7 @@ main::lines('gw_auth_(?:decisions|upstream_requests|breaker|introspection)\w*')
 --- more_headers eval
 [bearer(token()), ""]
 --- response_body_filters eval
-main::lines('gw_auth_(?:keys|revocations)_\w*')
+page_lines('gw_auth_(?:keys|revocations)_\w*')
 --- response_body_like eval
 ['', '\Agw_auth_keys_generation\{provider="accounts"\} [1-9]\d*\n'
  . 'gw_auth_keys_fetched_total\{provider="accounts"\} 1\n'

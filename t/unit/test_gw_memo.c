@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "gw_memo.c"
+#include "gw_table.h"
 
 
 #define NOW     UINT64_C(86400000)
@@ -33,67 +34,15 @@ typedef struct {
 } model_t;
 
 
-/* xorshift: the same traces in each run */
-
-static uint64_t  seed = UINT64_C(0x9e3779b97f4a7c15);
-
-
-static uint64_t
-any(uint64_t limit)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed % limit;
-}
-
-
-/* an exact allocation: a byte too far is seen */
-
 static gw_memo_t *
 memo_of(size_t size)
 {
     void  *block;
 
-    block = malloc(size);
-    assert_non_null(block);
-
-    memset(block, 0xa5, size);
+    block = block_of(size);
     assert_int_equal(gw_memo_init(block, size), GW_OK);
 
     return block;
-}
-
-
-static const uint64_t *
-key_of(uint64_t n)
-{
-    uint64_t  x;
-
-    static uint64_t  key[2];
-
-    x = (n + 1) * UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-
-    key[0] = x ^ x >> 27;
-    key[1] = n;
-
-    return key;
-}
-
-
-/* keys that meet in one set */
-
-static const uint64_t *
-twin_of(uint64_t n)
-{
-    static uint64_t  key[2];
-
-    key[0] = 0;
-    key[1] = n;
-
-    return key;
 }
 
 
