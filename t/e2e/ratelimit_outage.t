@@ -294,12 +294,15 @@ for my $s (@scenarios) {
 }
 
 
-# its bucket here is never lost; it is full when Redis goes
+# Its bucket here is never lost; it is full when Redis goes.  nginx reads the
+# monotonic clock of the kernel's last tick, the log has the time of day: on a
+# machine that missed ticks they are apart, and so is what the rate gives.
 
+my $apart = 0.1;
 my @local = grep { $_->{limit} eq 'local' } @requests;
 
 cmp_ok(scalar @local, '>', $burst, 'error=local lets in');
-cmp_ok(excess($rate, @local), '<=', $burst,
+cmp_ok(excess($rate, @local), '<=', $burst + $rate * $apart,
        'and never more than burst and rate');
 
 
