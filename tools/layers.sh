@@ -26,13 +26,15 @@ gw_tier         gw_bucket gw_quota
 gw_claim        gw_json
 gw_identity     gw_revoke gw_sha256
 gw_introspect   gw_json gw_jwt
+gw_journal      gw_crc32c
 gw_jwk          gw_alg gw_b64 gw_json gw_key
 gw_jwks         gw_alg gw_json gw_jwk gw_key
 gw_jwt          gw_alg gw_b64 gw_claim gw_json gw_jwks gw_key
 gw_passport     gw_b64 gw_json gw_signer
 gw_revoke       gw_sha256
 gw_signer       gw_b64 gw_json
-gw_usage        gw_json
+gw_usage        gw_usage_text
+gw_inflight     gw_crc32c
 
 ngx_gw_cache        ngx_gw_zone
 ngx_gw_keys         ngx_gw_keys_shared ngx_gw_zone
@@ -67,8 +69,37 @@ ngx_gw_leases_command    ngx_gw_leases
 ngx_gw_script       ngx_gw_redis ngx_gw_resp
 ngx_gw_tiers        ngx_gw_redis ngx_gw_resp ngx_gw_tiers_read ngx_gw_zone
 ngx_gw_tiers_read   ngx_gw_tiers ngx_gw_zone
-ngx_gw_kafka        ngx_gw_kafka_conf ngx_gw_kafka_producer
+ngx_gw_journal      ngx_gw_journal_conf ngx_gw_journal_steps
+ngx_gw_journal      ngx_gw_kafka_conf ngx_gw_meter
+ngx_gw_journal_core     ngx_gw_journal ngx_gw_journal_lane
+ngx_gw_journal_core     ngx_gw_journal_segment ngx_gw_kafka
+ngx_gw_journal_drain    ngx_gw_journal_steps
+ngx_gw_journal_exit     ngx_gw_journal_steps
+ngx_gw_journal_feed     ngx_gw_journal_steps
+ngx_gw_journal_file     ngx_gw_journal_conf
+ngx_gw_journal_lane     ngx_gw_journal_file
+ngx_gw_journal_load     ngx_gw_journal_steps
+ngx_gw_journal_open     ngx_gw_journal_steps
+ngx_gw_journal_segment  ngx_gw_journal_file
+ngx_gw_journal_steps    ngx_gw_journal_core
+ngx_gw_journal_sync     ngx_gw_journal_steps
+ngx_gw_kafka        ngx_gw_kafka_conf ngx_gw_kafka_core
+ngx_gw_kafka        ngx_gw_kafka_producer
+ngx_gw_journal_conf_init     ngx_gw_journal_conf
+ngx_gw_journal_dir       ngx_gw_journal_file
+ngx_gw_journal_dir_room  ngx_gw_journal_dir
+ngx_gw_journal_file      ngx_gw_journal_dir
+ngx_gw_journal_file_dead     ngx_gw_journal_dir ngx_gw_journal_file
+ngx_gw_journal_file_find     ngx_gw_journal_dir ngx_gw_journal_file
+ngx_gw_journal_file_find     ngx_gw_journal_scan
+ngx_gw_journal_file_remove   ngx_gw_journal_dir ngx_gw_journal_file
+ngx_gw_journal_scan      ngx_gw_journal_dir ngx_gw_journal_file
+ngx_gw_kafka_core     ngx_gw_kafka ngx_gw_kafka_producer ngx_gw_kafka_topic
+ngx_gw_kafka_open     ngx_gw_kafka_core
+ngx_gw_kafka_report   ngx_gw_kafka_core ngx_gw_kafka_error
+ngx_gw_kafka_topic    ngx_gw_kafka_producer
 ngx_gw_kafka_producer    ngx_gw_kafka_conf
+ngx_gw_meter        ngx_gw_zone
 
 ngx_http_gw_auth_credential      ngx_http_gw_util
 ngx_http_gw_auth_credential_cut  ngx_http_gw_util
@@ -82,6 +113,7 @@ ngx_http_gw_ratelimit_decide     ngx_http_gw_util
 ngx_http_gw_ratelimit_state      ngx_http_gw_problem ngx_http_gw_wait
 ngx_http_gw_metrics    ngx_http_gw_util
 ngx_http_gw_problem    ngx_http_gw_util
+ngx_http_gw_usage_state    ngx_http_gw_problem
 '
 
 libraries='
@@ -89,11 +121,13 @@ openssl     gw_key gw_jwk gw_jwks gw_sha256 gw_signer
 openssl     ngx_http_gw_auth_identify ngx_http_gw_auth_passport
 jansson     gw_claim gw_json gw_introspect gw_jwk gw_jwks gw_jwt
 hiredis     ngx_gw_resp
-librdkafka  ngx_gw_kafka ngx_gw_kafka_conf ngx_gw_kafka_producer
+librdkafka  ngx_gw_kafka ngx_gw_kafka_conf ngx_gw_kafka_error
+librdkafka  ngx_gw_kafka_open ngx_gw_kafka_producer ngx_gw_kafka_report
+librdkafka  ngx_gw_kafka_topic
 '
 
-libc='assert ctype errno float inttypes limits math stdarg stdbool stddef
-stdint stdio stdlib string time'
+libc='arm_acle assert ctype errno float inttypes limits math stdarg stdbool
+stddef stdint stdio stdlib string time'
 
 cd "${1:-.}"
 set -- ./*.c src/*.[ch]
