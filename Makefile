@@ -44,7 +44,8 @@ GEN      = $(OUT)/gen
 
 MODULES = $(patsubst %.c, $(OUT)/modules/%.so, \
                      $(wildcard ngx_http_gw_*_module.c))
-TOOLS   = $(BUILD)/bin/gw-token $(BUILD)/bin/gw-kafka-mock
+TOOLS   = $(BUILD)/bin/gw-token $(BUILD)/bin/gw-kafka-mock \
+          $(BUILD)/bin/gw-journal
 UNIT    = $(patsubst t/unit/%.c, $(BUILD)/unit/%, \
                      $(sort $(wildcard t/unit/test_*.c)))
 FUZZ    = $(patsubst t/fuzz/%.c, $(BUILD)/fuzz/%, \
@@ -104,6 +105,7 @@ bench: deps-bench                ## with and without the modules, in turn
 	@for b in $(BENCH); do $$b || exit 1; done
 	@bench/run.sh
 	@bench/ratelimit.sh
+	@bench/usage.sh
 
 deps-%:
 	@tools/deps.sh $*
@@ -162,6 +164,16 @@ $(BUILD)/bin/%: tools/%.c
 $(BUILD)/bin/gw-token: LIBS = -ljwt -ljansson
 $(BUILD)/bin/gw-kafka-mock: LIBS = -lrdkafka
 
+# the one of several files
+
+JOURNAL = $(wildcard tools/journal/*.[ch])
+
+$(BUILD)/bin/gw-journal: tools/gw-journal.c $(JOURNAL) $(SOURCES)
+	@mkdir -p $(@D)
+	@echo '  CC    $(@F)'
+	@$(CC) $(CFLAGS) $(WARN) -Werror -Isrc -o $@ $(filter tools/%.c, $^) \
+	    $(LINKS) $(LDFLAGS) -lrdkafka
+
 
 # programs that measure a part by itself
 
@@ -182,11 +194,17 @@ units: $(UNIT)
 fuzzers: $(FUZZ)
 	@:
 
+# of the layer that knows nginx, they link nothing of it
+
+$(filter $(BUILD)/unit/test_ngx_%, $(UNIT)): $(NGX)/objs/Makefile
+$(BUILD)/unit/test_ngx_%: INCS = -I$(NGX)/objs -Wno-unused-parameter \
+    $(addprefix -I$(NGX)/src/, core event event/modules event/quic os/unix)
+
 $(BUILD)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) $(SOURCES) $(GEN)/gw_scripts.h
 	@mkdir -p $(@D)
 	@echo '  CC    $(@F)'
 	@$(CC) -g -O1 $(SANITIZE) $(WARN) -Werror \
-	    -Isrc -I$(GEN) -It -o $@ $< $(LINKS) \
+	    -Isrc -I$(GEN) -It $(INCS) -o $@ $< $(LINKS) \
 	    -lcmocka -ljansson -lcrypto -lhiredis
 
 fuzz: deps-fuzz                  ## each fuzzer for FUZZ_SECONDS
@@ -233,7 +251,8 @@ sanitized:
 install: build                   ## modules and tools below DESTDIR
 	install -d $(DESTDIR)$(MODULES_DIR) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(MODULES) $(DESTDIR)$(MODULES_DIR)
-	install -m 755 $(BUILD)/bin/gw-token $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BUILD)/bin/gw-token $(BUILD)/bin/gw-journal \
+	    $(DESTDIR)$(PREFIX)/bin
 
 clean:                           ## what was built; downloads stay
 	@test ! -d $(BUILD) || find $(BUILD) -mindepth 1 -maxdepth 1 \

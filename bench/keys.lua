@@ -1,11 +1,12 @@
 -- Copyright (C) The nginx gateway modules authors
 
--- Sends a key as X-Key, one of $KEYS at random.  The last line of the output is
--- for bench/ratelimit.sh: requests, microseconds, responses that are neither
--- 2xx nor 3xx, requests without any.
+-- Sends a key as X-Key, one of $KEYS at random, $PAUSE ms after each answer.
+-- The last line of the output is for the scripts: requests, microseconds,
+-- responses that are neither 2xx nor 3xx, requests without any.
 
 local requests = {}
 local count = tonumber(os.getenv("KEYS"))
+local pause = tonumber(os.getenv("PAUSE") or 0)
 
 
 function init()
@@ -22,6 +23,13 @@ end
 
 function request()
     return requests[math.random(count)]
+end
+
+
+if pause > 0 then
+    function delay()
+        return pause
+    end
 end
 
 

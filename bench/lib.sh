@@ -11,6 +11,10 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$(cd "$root" && realpath -m "${BUILD:-build}")
 out=$build/bench
 
+# downloads, also when BUILD points elsewhere
+
+cache=$root/build
+
 PATH=$PATH:/usr/sbin
 
 
@@ -42,7 +46,13 @@ free_port() {
 # launch_nginx DIR HEADER, which the first request needs; it has nginx.conf
 
 launch_nginx() {
-    nginx -p "$1" -e "$1/error.log" -c "$1/nginx.conf" \
+    local global=()
+
+    # a worker that is somebody else might not reach this folder
+
+    [ "$(id -u)" != 0 ] || global=( -g "user root;" )
+
+    nginx -p "$1" -e "$1/error.log" -c "$1/nginx.conf" "${global[@]}" \
         < /dev/null > "$1/output" 2>&1 &
     echo $! > "$1/master"
 
@@ -81,6 +91,101 @@ request() {
 }
 
 
+# $kafka tells of which kind it is
+
+start_kafka() {
+    kafka=kafka
+
+    if [ "${GW_KAFKA-}" = mock ] || ! command -v java > /dev/null; then
+        kafka=mock-kafka
+    fi
+
+    if ! "$root/tools/server.sh" start $kafka "$out/kafka" > /dev/null; then
+        [ $kafka = kafka ] || die "no Kafka"
+        kafka=mock-kafka
+        rm -rf "$out/kafka"
+        "$root/tools/server.sh" start $kafka "$out/kafka" > /dev/null
+    fi
+}
+
+
+# $out/tail names the folder for tails of journals; finish() removes it
+
+make_tail() {
+    mktemp -d /dev/shm/gw-bench-XXXXXX > "$out/tail"
+}
+
+
+# events_in TOPIC: the sum of the ends of its partitions
+
+events_in() {
+    local broker partitions p events=0 offset
+
+    broker=127.0.0.1:$(< "$out/kafka/port")
+    partitions=$(kcat -L -b "$broker" -t "$1" 2> /dev/null \
+        | sed -n 's/.* with \([0-9]*\) partitions.*/\1/p')
+
+    for ((p = 0; p < ${partitions:-0}; p++)); do
+        offset=$(kcat -Q -b "$broker" -t "$1:$p:-1" 2> /dev/null \
+            | sed 's/.* //')
+        events=$((events + offset))
+    done
+
+    echo $events
+}
+
+
+# microseconds of all threads; schedstat is exact, and not in every kernel
+
+cpu() {
+    if [ -s "/proc/$1/schedstat" ]; then
+        awk '{ n += $1 } END { printf "%.0f\n", n / 1000 }' \
+            /proc/"$1"/task/*/schedstat
+    else
+        sed 's/.*) //' "/proc/$1/stat" \
+            | awk -v hz="$(getconf CLK_TCK)" \
+                '{ printf "%.0f\n", ($12 + $13) * 1000000 / hz }'
+    fi
+}
+
+
+reversed() {
+    printf '%s\n' "$1" | tr -s ' ' '\n' | tac | tr '\n' ' '
+}
+
+
+# unpack NAME PACKAGE...: prints the folder into which they were unpacked, with
+# libraries in "lib".  They are not installed: modules would be loaded by the
+# nginx of this machine then, and services started.
+
+unpack() {
+    local dir=$cache/$1 package
+
+    shift
+
+    if [ ! -d "$dir" ]; then
+        rm -rf "$dir.new"
+        mkdir -p "$dir.new/lib"
+
+        for package; do
+            (cd "$dir.new" && apt-get -q download "$package") \
+                > "$dir.new/log" 2>&1 \
+            || return 1
+        done
+
+        for package in "$dir.new"/*.deb; do
+            dpkg-deb -x "$package" "$dir.new" || return 1
+        done
+
+        find "$dir.new/usr/lib" -name 'lib*.so.*' \
+            -exec cp -a {} "$dir.new/lib/" \;
+        mv "$dir.new" "$dir"
+    fi
+
+    echo "$dir"
+}
+
+
 finish() {
     local file pid
 
@@ -99,6 +204,11 @@ finish() {
 
         rm -f "$file"
     done
+
+    if [ -e "$out/tail" ]; then
+        rm -rf "$(< "$out/tail")"
+        rm -f "$out/tail"
+    fi
 
     if [ -d "$out" ]; then
         "$root/tools/server.sh" stop-all "$out"

@@ -45,7 +45,6 @@ END
 
 . "$(dirname "$0")/lib.sh"
 
-cache=$root/build
 out=$build/bench-ratelimit
 
 rounds=6
@@ -119,7 +118,10 @@ prepare() {
 
     server=redis
 
-    if ! lua=$(lua_modules); then
+    # shellcheck disable=SC2086
+
+    if ! lua=$(unpack "lua-$(nginx -v 2>&1 | sed 's,.*/,,')" $lua_packages)
+    then
         lua=
         say "no Lua module for this nginx: going on without"
     else
@@ -189,37 +191,6 @@ probe() {
 }
 
 
-# prints the folder into which the packages were unpacked.  They are not
-# installed: that would load the modules into the nginx of this machine.
-
-lua_modules() {
-    local dir package
-
-    dir=$cache/lua-$(nginx -v 2>&1 | sed 's,.*/,,')
-
-    if [ ! -d "$dir" ]; then
-        rm -rf "$dir.new"
-        mkdir -p "$dir.new/lib"
-
-        for package in $lua_packages; do
-            (cd "$dir.new" && apt-get -q download "$package") \
-                > "$dir.new/log" 2>&1 \
-            || return 1
-        done
-
-        for package in "$dir.new"/*.deb; do
-            dpkg-deb -x "$package" "$dir.new" || return 1
-        done
-
-        find "$dir.new/usr/lib" -name 'libluajit-5.1.so.2*' \
-            -exec mv {} "$dir.new/lib/" \;
-        mv "$dir.new" "$dir"
-    fi
-
-    echo "$dir"
-}
-
-
 # load
 
 measure_all() {
@@ -275,11 +246,6 @@ unpin() {
     taskset -apc 0-$last "$(redis_pid redis)" > /dev/null
     taskset -apc 0-$last "$(< "$out/gateway/worker")" > /dev/null
     taskset -pc 0-$last $BASHPID > /dev/null
-}
-
-
-reversed() {
-    printf '%s\n' "$1" | tr -s ' ' '\n' | tac | tr '\n' ' '
 }
 
 
@@ -368,20 +334,6 @@ figures() {
                    calls ? (c[6] - c[2]) / calls : 0, calls / n,
                    n * 1000000 / us, reads ? calls / reads : 0
         }'
-}
-
-
-# microseconds of all threads; schedstat is exact, and not in every kernel
-
-cpu() {
-    if [ -s "/proc/$1/schedstat" ]; then
-        awk '{ n += $1 } END { printf "%.0f\n", n / 1000 }' \
-            /proc/"$1"/task/*/schedstat
-    else
-        sed 's/.*) //' "/proc/$1/stat" \
-            | awk -v hz="$(getconf CLK_TCK)" \
-                '{ printf "%.0f\n", ($12 + $13) * 1000000 / hz }'
-    fi
 }
 
 

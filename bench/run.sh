@@ -85,7 +85,7 @@ main() {
         order=$variants
 
         if ((round % 2 == 0)); then
-            order=$(reversed)
+            order=$(reversed "$variants")
         fi
 
         for variant in $order; do
@@ -102,11 +102,6 @@ main() {
     done
 
     ! needs auth || flood
-}
-
-
-reversed() {
-    printf '%s\n' "$variants" | tr -s ' ' '\n' | tac | tr '\n' ' '
 }
 
 
@@ -143,7 +138,7 @@ prepare() {
         esac
     done
 
-    [ -z "$(reversed | tr ' ' '\n' | sort | uniq -d)" ] \
+    [ -z "$(reversed "$variants" | tr ' ' '\n' | sort | uniq -d)" ] \
         || die "a variant is given twice"
 
     [ ! -d "$out" ] || finish
@@ -163,22 +158,7 @@ prepare() {
 
     if needs usage; then
         start_kafka
-    fi
-}
-
-
-start_kafka() {
-    kafka=kafka
-
-    if [ "${GW_KAFKA-}" = mock ] || ! command -v java > /dev/null; then
-        kafka=mock-kafka
-    fi
-
-    if ! "$root/tools/server.sh" start $kafka "$out/kafka" > /dev/null; then
-        [ $kafka = kafka ] || die "no Kafka"
-        kafka=mock-kafka
-        rm -rf "$out/kafka"
-        "$root/tools/server.sh" start $kafka "$out/kafka" > /dev/null
+        make_tail
     fi
 }
 
@@ -245,6 +225,7 @@ start_nginx() {
           -e "s,@upstream@,$(< "$out/upstream/port"),g" \
           -e "s,@redis@,$(cat "$out/redis/port" 2> /dev/null),g" \
           -e "s,@kafka@,$(cat "$out/kafka/port" 2> /dev/null),g" \
+          -e "s,@tail@,$(cat "$out/tail" 2> /dev/null),g" \
           -e "s,@workers@,$([ "$1" = flood ] && nproc || echo 1),g" \
           -e "s,@key@,$key,g" -e "s,@tier@,$tier,g" \
         > "$dir/nginx.conf"
@@ -494,21 +475,11 @@ count_decisions() {
 
 
 count_events() {
-    local broker topic partitions p events=0 requests offset
+    local events requests
 
     uses "$1" usage || return 0
 
-    broker=127.0.0.1:$(< "$out/kafka/port")
-    topic=gw.bench.$1
-    partitions=$(kcat -L -b "$broker" -t "$topic" 2> /dev/null \
-        | sed -n 's/.* with \([0-9]*\) partitions.*/\1/p')
-
-    for ((p = 0; p < ${partitions:-0}; p++)); do
-        offset=$(kcat -Q -b "$broker" -t "$topic:$p:-1" 2> /dev/null \
-            | sed 's/.* //')
-        events=$((events + offset))
-    done
-
+    events=$(events_in "gw.bench.$1")
     requests=$(answered "$1")
 
     printf '%s: %d requests answered, %d events in Kafka\n' \

@@ -7,14 +7,19 @@
 #include <string.h>
 
 #include "gw_usage.h"
+#include "gw_usage_text.h"
 
 
-/* what an escaped byte may grow to, and all but the strings */
+/* the most of an event but for its strings and fields, numbers included */
 
-#define GW_USAGE_ESCAPED  6
-#define GW_USAGE_FIXED    640
+#define GW_USAGE_FIXED  440
 
-#define GW_USAGE_MAX_TIME  INT64_C(253402300799999)    /* end of year 9999 */
+/* of a field but for its name and value, and of the end of an event */
+
+#define GW_USAGE_COMMA  4
+#define GW_USAGE_END    2
+
+#define GW_USAGE_NULL   4
 
 
 #define gw_usage_literal(p, text)                                             \
@@ -22,58 +27,79 @@
 
 
 _Static_assert(GW_USAGE_FIXED
-               + GW_USAGE_ESCAPED * (GW_USAGE_MAX_SOURCE
-                                     + GW_USAGE_MAX_SUBJECT
-                                     + GW_USAGE_MAX_API
-                                     + GW_USAGE_MAX_TIER
-                                     + GW_USAGE_MAX_METHOD
-                                     + GW_USAGE_MAX_REQUEST_ID)
+               + sizeof(",\"subject\":") - 1 + 6 * 2        /* quotes */
+               + GW_USAGE_TEXT_ESCAPED * (GW_USAGE_MAX_SOURCE
+                                          + GW_USAGE_MAX_SUBJECT
+                                          + GW_USAGE_MAX_API
+                                          + GW_USAGE_MAX_TIER
+                                          + GW_USAGE_MAX_METHOD
+                                          + GW_USAGE_MAX_REQUEST_ID)
                <= GW_USAGE_MAX_EVENT, "the largest event has to fit");
 
 
+_Static_assert(GW_USAGE_TEXT_HEX == GW_USAGE_GENERATION_LEN,
+               "a generation in hex");
+
+
 static char *gw_usage_data(char *p, const gw_usage_record_t *rec);
-static char *gw_usage_value(char *p, const gw_str_t *s, size_t max);
-static char *gw_usage_string(char *p, const char *data, size_t len);
-static char *gw_usage_escape(char *p, unsigned char ch);
-static size_t gw_usage_utf8(const unsigned char *p, size_t len,
-    unsigned *valid);
+static char *gw_usage_fields(char *p, const char *last,
+    const gw_usage_record_t *rec);
+static int gw_usage_fits(const gw_str_t *s, size_t len);
+static size_t gw_usage_room_value(const gw_str_t *s, size_t max);
+static char *gw_usage_source(char *p, const gw_str_t *s);
+static char *gw_usage_subject(char *p, const gw_str_t *s);
 static char *gw_usage_time(char *p, int64_t ms);
-static char *gw_usage_digits(char *p, unsigned n, unsigned width);
-static char *gw_usage_number(char *p, uint64_t n);
-static char *gw_usage_bool(char *p, unsigned flag);
-static char *gw_usage_copy(char *p, const char *text, size_t len);
+static char *gw_usage_value(char *p, const gw_str_t *s, size_t max);
+static inline char *gw_usage_copy(char *p, const char *text, size_t len);
+
+
+static const gw_str_t  gw_usage_members[] = {
+    gw_str("api"),
+    gw_str("method"),
+    gw_str("status"),
+    gw_str("tier"),
+    gw_str("units"),
+    gw_str("bytes_in"),
+    gw_str("bytes_out"),
+    gw_str("duration_ms"),
+    gw_str("upstream_ms"),
+    gw_str("limited"),
+    gw_str("degraded"),
+    gw_str("request_id"),
+};
+
+
+/* by gw_usage_state_e */
+
+static const gw_str_t  gw_usage_states[] = {
+    gw_str("open"),
+    gw_str("running"),
+    gw_str("closed"),
+    gw_str("adopted"),
+    gw_str("recovered"),
+};
 
 
 size_t
 gw_usage_write(char *buf, const gw_usage_record_t *rec)
 {
-    char    *p;
-    size_t   len;
+    char  *p;
 
     p = gw_usage_literal(buf, "{\"specversion\":\"1.0\",\"id\":\"");
     p += gw_usage_id(p, rec->generation, rec->sequence);
+    p = gw_usage_source(p, &rec->source);
 
-    len = rec->source.len;
+    if (rec->interim) {
+        p = gw_usage_literal(p, ",\"type\":\"gw.usage.interim.v1\"");
 
-    if (len > GW_USAGE_MAX_SOURCE) {
-        len = GW_USAGE_MAX_SOURCE;
+    } else {
+        p = gw_usage_literal(p, ",\"type\":\"gw.usage.v1\"");
     }
 
-    p = gw_usage_literal(p, "\",\"source\":");
-    p = gw_usage_string(p, rec->source.data, len);
-    p = gw_usage_literal(p, ",\"type\":\"gw.usage.v1\"");
-
-    if (rec->subject.len && rec->subject.len <= GW_USAGE_MAX_SUBJECT) {
-        p = gw_usage_literal(p, ",\"subject\":");
-        p = gw_usage_string(p, rec->subject.data, rec->subject.len);
-    }
-
-    p = gw_usage_literal(p, ",\"time\":\"");
+    p = gw_usage_subject(p, &rec->subject);
     p = gw_usage_time(p, rec->time);
-    p = gw_usage_literal(p, "\",\"datacontenttype\":\"application/json\"");
-
-    p = gw_usage_literal(p, ",\"data\":{");
     p = gw_usage_data(p, rec);
+    p = gw_usage_fields(p, buf + GW_USAGE_MAX_EVENT - GW_USAGE_END, rec);
     p = gw_usage_literal(p, "}}");
 
     return (size_t) (p - buf);
@@ -90,22 +116,22 @@ gw_usage_data(char *p, const gw_usage_record_t *rec)
     p = gw_usage_value(p, &rec->method, GW_USAGE_MAX_METHOD);
 
     p = gw_usage_literal(p, ",\"status\":");
-    p = gw_usage_number(p, rec->status);
+    p = gw_usage_text_number(p, rec->status);
 
     p = gw_usage_literal(p, ",\"tier\":");
     p = gw_usage_value(p, &rec->tier, GW_USAGE_MAX_TIER);
 
     p = gw_usage_literal(p, ",\"units\":");
-    p = gw_usage_number(p, rec->units);
+    p = gw_usage_text_number(p, rec->units);
 
     p = gw_usage_literal(p, ",\"bytes_in\":");
-    p = gw_usage_number(p, rec->bytes_in);
+    p = gw_usage_text_number(p, rec->bytes_in);
 
     p = gw_usage_literal(p, ",\"bytes_out\":");
-    p = gw_usage_number(p, rec->bytes_out);
+    p = gw_usage_text_number(p, rec->bytes_out);
 
     p = gw_usage_literal(p, ",\"duration_ms\":");
-    p = gw_usage_number(p, rec->duration);
+    p = gw_usage_text_number(p, rec->duration);
 
     p = gw_usage_literal(p, ",\"upstream_ms\":");
 
@@ -113,19 +139,201 @@ gw_usage_data(char *p, const gw_usage_record_t *rec)
         p = gw_usage_literal(p, "null");
 
     } else {
-        p = gw_usage_number(p, (uint64_t) rec->upstream);
+        p = gw_usage_text_number(p, (uint64_t) rec->upstream);
     }
 
     p = gw_usage_literal(p, ",\"limited\":");
-    p = gw_usage_bool(p, rec->limited);
+    p = rec->limited ? gw_usage_literal(p, "true")
+                     : gw_usage_literal(p, "false");
 
     p = gw_usage_literal(p, ",\"degraded\":");
-    p = gw_usage_bool(p, rec->degraded);
+    p = rec->degraded ? gw_usage_literal(p, "true")
+                      : gw_usage_literal(p, "false");
 
     p = gw_usage_literal(p, ",\"request_id\":");
     p = gw_usage_value(p, &rec->request_id, GW_USAGE_MAX_REQUEST_ID);
 
     return p;
+}
+
+
+static char *
+gw_usage_fields(char *p, const char *last, const gw_usage_record_t *rec)
+{
+    size_t                   i, left;
+    const gw_usage_field_t  *f;
+
+    for (i = 0; i < rec->nfields; i++) {
+        f = &rec->fields[i];
+
+        left = (size_t) (last - p);
+
+        if (left < GW_USAGE_COMMA + GW_USAGE_NULL
+            || left - (GW_USAGE_COMMA + GW_USAGE_NULL) < f->name.len)
+        {
+            continue;
+        }
+
+        left -= GW_USAGE_COMMA + f->name.len;
+
+        p = gw_usage_literal(p, ",\"");
+        p = gw_usage_copy(p, f->name.data, f->name.len);
+        p = gw_usage_literal(p, "\":");
+
+        if (gw_usage_fits(&f->value, left)) {
+            p = gw_usage_value(p, &f->value, GW_USAGE_MAX_FIELD);
+
+        } else {
+            p = gw_usage_literal(p, "null");
+        }
+    }
+
+    return p;
+}
+
+
+static int
+gw_usage_fits(const gw_str_t *s, size_t len)
+{
+    if (s->len > GW_USAGE_MAX_FIELD) {
+        return 0;
+    }
+
+    return 2 + GW_USAGE_TEXT_ESCAPED * s->len <= len
+           || gw_usage_text_length(s->data, s->len) <= len;
+}
+
+
+size_t
+gw_usage_room(const gw_usage_record_t *rec)
+{
+    size_t  i, room;
+
+    room = GW_USAGE_FIXED;
+
+    room += gw_usage_text_length(rec->source.data,
+                                 rec->source.len < GW_USAGE_MAX_SOURCE
+                                 ? rec->source.len : GW_USAGE_MAX_SOURCE);
+
+    if (rec->subject.len && rec->subject.len <= GW_USAGE_MAX_SUBJECT) {
+        room += sizeof(",\"subject\":") - 1
+                + gw_usage_text_length(rec->subject.data, rec->subject.len);
+    }
+
+    room += gw_usage_room_value(&rec->api, GW_USAGE_MAX_API)
+            + gw_usage_room_value(&rec->method, GW_USAGE_MAX_METHOD)
+            + gw_usage_room_value(&rec->tier, GW_USAGE_MAX_TIER)
+            + gw_usage_room_value(&rec->request_id, GW_USAGE_MAX_REQUEST_ID);
+
+    for (i = 0; i < rec->nfields; i++) {
+        room += GW_USAGE_COMMA + rec->fields[i].name.len + GW_USAGE_NULL;
+    }
+
+    return room < GW_USAGE_MAX_EVENT ? room : GW_USAGE_MAX_EVENT;
+}
+
+
+static size_t
+gw_usage_room_value(const gw_str_t *s, size_t max)
+{
+    if (s->len == 0 || s->len > max) {
+        return GW_USAGE_NULL;
+    }
+
+    return gw_usage_text_length(s->data, s->len);
+}
+
+
+size_t
+gw_usage_mark(char *buf, const gw_usage_mark_t *mark)
+{
+    char            *p;
+    const gw_str_t  *state;
+
+    state = &gw_usage_states[mark->state];
+
+    p = gw_usage_literal(buf, "{\"specversion\":\"1.0\",\"id\":\"");
+    p = gw_usage_text_hex(p, mark->generation);
+    p = gw_usage_literal(p, "-m");
+    p = gw_usage_text_number(p, mark->number);
+    p = gw_usage_source(p, &mark->source);
+    p = gw_usage_literal(p, ",\"type\":\"gw.usage.mark.v1\"");
+    p = gw_usage_time(p, mark->time);
+
+    p = gw_usage_literal(p, "\"state\":\"");
+    p = gw_usage_copy(p, state->data, state->len);
+    p = gw_usage_literal(p, "\",\"generation\":\"");
+    p = gw_usage_text_hex(p, mark->generation);
+    p = gw_usage_literal(p, "\",\"sequence\":");
+    p = gw_usage_text_number(p, mark->sequence);
+    p = gw_usage_literal(p, ",\"dropped\":");
+    p = gw_usage_text_number(p, mark->dropped);
+    p = gw_usage_literal(p, "}}");
+
+    return (size_t) (p - buf);
+}
+
+
+size_t
+gw_usage_unfinished(char *buf, const gw_usage_unfinished_t *un)
+{
+    char  *p;
+
+    p = gw_usage_literal(buf, "{\"specversion\":\"1.0\",\"id\":\"");
+    p += gw_usage_id(p, un->generation, un->sequence);
+    p = gw_usage_source(p, &un->source);
+    p = gw_usage_literal(p, ",\"type\":\"gw.usage.unfinished.v1\"");
+    p = gw_usage_subject(p, &un->subject);
+    p = gw_usage_time(p, un->start);
+
+    p = gw_usage_literal(p, "\"api\":");
+    p = gw_usage_value(p, &un->api, GW_USAGE_MAX_API);
+    p = gw_usage_literal(p, ",\"units\":0,\"request_id\":");
+    p = gw_usage_value(p, &un->request_id, GW_USAGE_MAX_REQUEST_ID);
+    p = gw_usage_literal(p, ",\"start\":\"");
+    p = gw_usage_text_time(p, un->start);
+    p = gw_usage_literal(p, "\"}}");
+
+    return (size_t) (p - buf);
+}
+
+
+/* the source follows the id */
+
+static char *
+gw_usage_source(char *p, const gw_str_t *s)
+{
+    p = gw_usage_literal(p, "\",\"source\":");
+
+    return gw_usage_text_string(p, s->data,
+                                s->len < GW_USAGE_MAX_SOURCE
+                                ? s->len : GW_USAGE_MAX_SOURCE);
+}
+
+
+static char *
+gw_usage_subject(char *p, const gw_str_t *s)
+{
+    if (s->len == 0 || s->len > GW_USAGE_MAX_SUBJECT) {
+        return p;
+    }
+
+    p = gw_usage_literal(p, ",\"subject\":");
+
+    return gw_usage_text_string(p, s->data, s->len);
+}
+
+
+/* and all up to the first member of data */
+
+static char *
+gw_usage_time(char *p, int64_t ms)
+{
+    p = gw_usage_literal(p, ",\"time\":\"");
+    p = gw_usage_text_time(p, ms);
+
+    return gw_usage_literal(p, "\",\"datacontenttype\":\"application/json\","
+                               "\"data\":{");
 }
 
 
@@ -136,233 +344,11 @@ gw_usage_value(char *p, const gw_str_t *s, size_t max)
         return gw_usage_literal(p, "null");
     }
 
-    return gw_usage_string(p, s->data, s->len);
+    return gw_usage_text_string(p, s->data, s->len);
 }
 
 
-static char *
-gw_usage_string(char *p, const char *data, size_t len)
-{
-    size_t                n;
-    unsigned              valid;
-    const unsigned char  *s;
-
-    s = (const unsigned char *) data;
-
-    *p++ = '"';
-
-    while (len) {
-
-        if (*s < 0x80) {
-            p = gw_usage_escape(p, *s);
-            s++;
-            len--;
-
-            continue;
-        }
-
-        n = gw_usage_utf8(s, len, &valid);
-
-        if (valid) {
-            p = gw_usage_copy(p, (const char *) s, n);
-
-        } else {
-            p = gw_usage_literal(p, "\xef\xbf\xbd");
-        }
-
-        s += n;
-        len -= n;
-    }
-
-    *p++ = '"';
-
-    return p;
-}
-
-
-static char *
-gw_usage_escape(char *p, unsigned char ch)
-{
-    static const char  hex[] = "0123456789abcdef";
-
-    if (ch == '"' || ch == '\\') {
-        *p++ = '\\';
-        *p++ = (char) ch;
-
-    } else if (ch < 0x20 || ch == 0x7f) {
-        p = gw_usage_literal(p, "\\u00");
-        *p++ = hex[ch >> 4];
-        *p++ = hex[ch & 0xf];
-
-    } else {
-        *p++ = (char) ch;
-    }
-
-    return p;
-}
-
-
-/*
- * The length of the character at "p"; if it is not well-formed, of the bytes
- * that one U+FFFD replaces: as many as might have begun a character, as the
- * Unicode standard recommends.
- */
-
-static size_t
-gw_usage_utf8(const unsigned char *p, size_t len, unsigned *valid)
-{
-    size_t         i, n;
-    unsigned char  low, high;
-
-    low = 0x80;
-    high = 0xbf;
-
-    *valid = 0;
-
-    if (p[0] >= 0xc2 && p[0] <= 0xdf) {
-        n = 2;
-
-    } else if (p[0] >= 0xe0 && p[0] <= 0xef) {
-        n = 3;
-
-        /* neither overlong nor a surrogate */
-
-        if (p[0] == 0xe0) {
-            low = 0xa0;
-
-        } else if (p[0] == 0xed) {
-            high = 0x9f;
-        }
-
-    } else if (p[0] >= 0xf0 && p[0] <= 0xf4) {
-        n = 4;
-
-        /* neither overlong nor above U+10FFFF */
-
-        if (p[0] == 0xf0) {
-            low = 0x90;
-
-        } else if (p[0] == 0xf4) {
-            high = 0x8f;
-        }
-
-    } else {
-        return 1;
-    }
-
-    for (i = 1; i < n; i++) {
-
-        if (i == len || p[i] < low || p[i] > high) {
-            return i;
-        }
-
-        low = 0x80;
-        high = 0xbf;
-    }
-
-    *valid = 1;
-
-    return n;
-}
-
-
-/* RFC 3339 in UTC, of a clock that may be anywhere */
-
-static char *
-gw_usage_time(char *p, int64_t ms)
-{
-    unsigned  days, sec, year, yday, month, era;
-
-    if (ms < 0) {
-        ms = 0;
-
-    } else if (ms > GW_USAGE_MAX_TIME) {
-        ms = GW_USAGE_MAX_TIME;
-    }
-
-    sec = (unsigned) (ms / 1000 % 86400);
-
-    /* days since March 1, 0: a leap day is the last one of its year */
-
-    days = (unsigned) (ms / 86400000) + 719468;
-
-    era = days / 146097;
-    days %= 146097;
-
-    year = (days - days / 1460 + days / 36524 - days / 146096) / 365;
-    yday = days - (365 * year + year / 4 - year / 100);
-
-    month = (5 * yday + 2) / 153;
-    days = yday - (153 * month + 2) / 5 + 1;
-
-    year += era * 400;
-
-    if (month < 10) {
-        month += 3;
-
-    } else {
-        month -= 9;
-        year++;
-    }
-
-    p = gw_usage_digits(p, year, 4);
-    *p++ = '-';
-    p = gw_usage_digits(p, month, 2);
-    *p++ = '-';
-    p = gw_usage_digits(p, days, 2);
-    *p++ = 'T';
-    p = gw_usage_digits(p, sec / 3600, 2);
-    *p++ = ':';
-    p = gw_usage_digits(p, sec / 60 % 60, 2);
-    *p++ = ':';
-    p = gw_usage_digits(p, sec % 60, 2);
-    *p++ = '.';
-    p = gw_usage_digits(p, (unsigned) (ms % 1000), 3);
-    *p++ = 'Z';
-
-    return p;
-}
-
-
-static char *
-gw_usage_digits(char *p, unsigned n, unsigned width)
-{
-    unsigned  i;
-
-    for (i = width; i; i--) {
-        p[i - 1] = (char) ('0' + n % 10);
-        n /= 10;
-    }
-
-    return p + width;
-}
-
-
-static char *
-gw_usage_number(char *p, uint64_t n)
-{
-    char    digits[20];
-    size_t  i;
-
-    i = sizeof(digits);
-
-    do {
-        digits[--i] = (char) ('0' + n % 10);
-        n /= 10;
-    } while (n);
-
-    return gw_usage_copy(p, digits + i, sizeof(digits) - i);
-}
-
-
-static char *
-gw_usage_bool(char *p, unsigned flag)
-{
-    return flag ? gw_usage_literal(p, "true") : gw_usage_literal(p, "false");
-}
-
-
-static char *
+static inline char *
 gw_usage_copy(char *p, const char *text, size_t len)
 {
     memcpy(p, text, len);
@@ -376,9 +362,9 @@ gw_usage_id(char *buf, uint64_t generation, uint64_t sequence)
 {
     char  *p;
 
-    p = buf + gw_usage_generation(buf, generation);
+    p = gw_usage_text_hex(buf, generation);
     *p++ = '-';
-    p = gw_usage_number(p, sequence);
+    p = gw_usage_text_number(p, sequence);
 
     return (size_t) (p - buf);
 }
@@ -387,14 +373,7 @@ gw_usage_id(char *buf, uint64_t generation, uint64_t sequence)
 size_t
 gw_usage_generation(char *buf, uint64_t generation)
 {
-    size_t  i;
-
-    static const char  hex[] = "0123456789abcdef";
-
-    for (i = GW_USAGE_GENERATION_LEN; i; i--) {
-        buf[i - 1] = hex[generation & 0xf];
-        generation >>= 4;
-    }
+    (void) gw_usage_text_hex(buf, generation);
 
     return GW_USAGE_GENERATION_LEN;
 }
@@ -428,6 +407,41 @@ gw_usage_units(const gw_str_t *s, uint64_t *units)
     }
 
     *units = n;
+
+    return GW_OK;
+}
+
+
+int
+gw_usage_name(const gw_str_t *s)
+{
+    char    ch;
+    size_t  i;
+
+    if (s->len == 0 || s->len > GW_USAGE_MAX_NAME) {
+        return GW_ERROR;
+    }
+
+    for (i = 0; i < s->len; i++) {
+        ch = s->data[i];
+
+        if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+            || ch == '_' || (i && ch >= '0' && ch <= '9'))
+        {
+            continue;
+        }
+
+        return GW_ERROR;
+    }
+
+    for (i = 0; i < sizeof(gw_usage_members) / sizeof(gw_str_t); i++) {
+
+        if (s->len == gw_usage_members[i].len
+            && memcmp(s->data, gw_usage_members[i].data, s->len) == 0)
+        {
+            return GW_ERROR;
+        }
+    }
 
     return GW_OK;
 }

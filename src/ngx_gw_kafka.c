@@ -5,81 +5,59 @@
 
 
 #include "ngx_gw_kafka.h"
-#include "ngx_gw_kafka_producer.h"
-#include "ngx_gw_log.h"
-
-#include <ngx_event.h>
+#include "ngx_gw_kafka_core.h"
 
 #include <sys/eventfd.h>
 
 #include <librdkafka/rdkafka.h>
 
 
-#define NGX_GW_KAFKA_SLICE    50      /* ms of the exit between two looks */
-#define NGX_GW_KAFKA_RESERVE  300     /* ms of the exit to purge and destroy */
-#define NGX_GW_KAFKA_DRAIN    2000    /* ms a replaced producer may take */
-
-
-struct ngx_gw_kafka_s {
-    const ngx_gw_kafka_conf_t  *conf;
-    ngx_gw_kafka_producer_t     current;
-    ngx_gw_kafka_producer_t     old;        /* after a fatal error */
-
-    ngx_pid_t                   pid;        /* librdkafka survives no fork */
-    ngx_connection_t           *connection;
-    ngx_event_t                 timer;
-    ngx_event_t                 turn;
-    ngx_int_t                   budget;
-    ngx_uint_t                  lost;       /* by the exit */
-    ngx_log_t                  *log;
-
-    ngx_gw_log_t                log_create;
-    ngx_gw_log_t                log_error;
-    ngx_gw_log_t                log_fatal;
-    ngx_gw_log_t                log_client;
-    ngx_gw_log_t                log_produce;
-    ngx_gw_log_t                log_delivery;
-    ngx_gw_log_t                log_recovered;
-
-    unsigned                    failing:1;
-    unsigned                    fatal:1;
-    unsigned                    stopping:1;
-};
+#define NGX_GW_KAFKA_SLICE      50         /* ms of the exit between looks */
+#define NGX_GW_KAFKA_ALONE_MAX  3600000    /* ms */
 
 
 static void ngx_gw_kafka_listen(ngx_gw_kafka_t *k, ngx_cycle_t *cycle);
-static ngx_int_t ngx_gw_kafka_open(ngx_gw_kafka_t *k,
-    ngx_gw_kafka_producer_t *p);
-static void ngx_gw_kafka_refused(ngx_gw_kafka_t *k, rd_kafka_resp_err_t err);
 static void ngx_gw_kafka_read_handler(ngx_event_t *rev);
 static void ngx_gw_kafka_timer_handler(ngx_event_t *ev);
 static void ngx_gw_kafka_turn_handler(ngx_event_t *ev);
-static void ngx_gw_kafka_serve(ngx_gw_kafka_t *k);
-static void ngx_gw_kafka_poll(ngx_gw_kafka_t *k, ngx_gw_kafka_producer_t *p);
-static void ngx_gw_kafka_retire(ngx_gw_kafka_t *k);
-static void ngx_gw_kafka_replace(ngx_gw_kafka_t *k);
-static void ngx_gw_kafka_delivery(rd_kafka_t *rk,
-    const rd_kafka_message_t *message, void *data);
-static void ngx_gw_kafka_error(rd_kafka_t *rk, int err, const char *reason,
-    void *data);
-static void ngx_gw_kafka_log(const rd_kafka_t *rk, int level,
-    const char *facility, const char *text);
-static ngx_msec_int_t ngx_gw_kafka_left(ngx_msec_t start);
+static void ngx_gw_kafka_poll(ngx_gw_kafka_t *k);
+static void ngx_gw_kafka_clock(ngx_gw_kafka_t *k);
+static void ngx_gw_kafka_wake(ngx_gw_kafka_t *k);
+static ngx_msec_int_t ngx_gw_kafka_left(ngx_msec_t start, ngx_msec_t ms);
+static void ngx_gw_kafka_leave(void);
 
 
 ngx_gw_kafka_t *
-ngx_gw_kafka_start(ngx_cycle_t *cycle, const ngx_gw_kafka_conf_t *kcf)
+ngx_gw_kafka_start(ngx_cycle_t *cycle, const ngx_gw_kafka_conf_t *kcf,
+    ngx_thread_pool_t *pool, const ngx_gw_kafka_handlers_t *handlers)
 {
-    ngx_gw_kafka_t  *k;
+    ngx_gw_kafka_t          *k;
+    ngx_gw_kafka_opening_t  *op;
 
     k = ngx_pcalloc(cycle->pool, sizeof(ngx_gw_kafka_t));
     if (k == NULL) {
         return NULL;
     }
 
+    k->task = ngx_thread_task_alloc(cycle->pool,
+                                    sizeof(ngx_gw_kafka_opening_t));
+    if (k->task == NULL) {
+        return NULL;
+    }
+
+    op = k->task->ctx;
+    op->kafka = k;
+
     k->conf = kcf;
+    k->handlers = *handlers;
+    k->pool = pool;
     k->pid = ngx_pid;
     k->log = cycle->log;
+    k->term = NGX_GW_KAFKA_ALONE;
+
+    /* one worker is enough to ask */
+
+    k->topic.asked = (ngx_worker != 0);
 
     k->turn.handler = ngx_gw_kafka_turn_handler;
     k->turn.data = k;
@@ -92,7 +70,7 @@ ngx_gw_kafka_start(ngx_cycle_t *cycle, const ngx_gw_kafka_conf_t *kcf)
 
     ngx_gw_kafka_listen(k, cycle);
 
-    (void) ngx_gw_kafka_open(k, &k->current);
+    ngx_gw_kafka_open(k);
 
     ngx_add_timer(&k->timer, NGX_GW_KAFKA_POLL);
 
@@ -136,45 +114,17 @@ ngx_gw_kafka_listen(ngx_gw_kafka_t *k, ngx_cycle_t *cycle)
 }
 
 
-static ngx_int_t
-ngx_gw_kafka_open(ngx_gw_kafka_t *k, ngx_gw_kafka_producer_t *p)
-{
-    int               fd;
-    char              why[512];
-    ngx_uint_t        n;
-    rd_kafka_conf_t  *conf;
-
-    conf = rd_kafka_conf_dup(k->conf->conf);
-
-    rd_kafka_conf_set_opaque(conf, k);
-    rd_kafka_conf_set_dr_msg_cb(conf, ngx_gw_kafka_delivery);
-    rd_kafka_conf_set_error_cb(conf, ngx_gw_kafka_error);
-    rd_kafka_conf_set_log_cb(conf, ngx_gw_kafka_log);
-
-    fd = k->connection ? k->connection->fd : -1;
-
-    if (ngx_gw_kafka_producer_create(p, k->conf, conf, fd, why, sizeof(why))
-        == NGX_OK)
-    {
-        return NGX_OK;
-    }
-
-    if (ngx_gw_log_pass(&k->log_create, &n)) {
-        ngx_log_error(NGX_LOG_ERR, k->log, 0,
-                      "gw kafka: no producer: %s, %ui more", why, n);
-    }
-
-    return NGX_ERROR;
-}
-
-
 ngx_int_t
 ngx_gw_kafka_produce(ngx_gw_kafka_t *k, const ngx_str_t *key,
-    const ngx_str_t *message)
+    const ngx_str_t *message, uintptr_t opaque)
 {
+    ngx_uint_t           n;
     rd_kafka_resp_err_t  err;
 
-    if (k->current.rk == NULL || k->fatal || k->pid != ngx_pid) {
+    if (k->current.rk == NULL || k->broken || k->ending || k->pausing
+        || k->pid != ngx_pid)
+    {
+        k->blocked = 1;
         return NGX_AGAIN;
     }
 
@@ -186,38 +136,49 @@ ngx_gw_kafka_produce(ngx_gw_kafka_t *k, const ngx_str_t *key,
                             RD_KAFKA_V_VALUE(message->data, message->len),
                             RD_KAFKA_V_HEADER("content-type",
                                               k->conf->content_type, -1),
+                            RD_KAFKA_V_OPAQUE((void *) opaque),
                             RD_KAFKA_V_END);
 
-    switch (err) {
-
-    case RD_KAFKA_RESP_ERR_NO_ERROR:
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        k->flying++;
         return NGX_OK;
+    }
 
-    case RD_KAFKA_RESP_ERR__QUEUE_FULL:
-    case RD_KAFKA_RESP_ERR__FATAL:
-        return NGX_AGAIN;
+    if (err != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
+        k->blocked = 1;
+    }
 
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-        ngx_gw_kafka_refused(k, err);
-        return NGX_DECLINED;
-
-    default:
-        ngx_gw_kafka_refused(k, err);
+    if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL
+        || err == RD_KAFKA_RESP_ERR__FATAL)
+    {
         return NGX_AGAIN;
     }
-}
-
-
-static void
-ngx_gw_kafka_refused(ngx_gw_kafka_t *k, rd_kafka_resp_err_t err)
-{
-    ngx_uint_t  n;
 
     if (ngx_gw_log_pass(&k->log_produce, &n)) {
         ngx_log_error(NGX_LOG_ERR, k->log, 0,
                       "gw kafka: message not queued: %s, %ui more",
                       rd_kafka_err2str(err), n);
     }
+
+    if (err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
+        return NGX_DECLINED;
+    }
+
+    /* there is no such topic, or it is not for us */
+
+    ngx_gw_kafka_pause(k);
+
+    return NGX_AGAIN;
+}
+
+
+/* not to send again without end what comes back at once */
+
+void
+ngx_gw_kafka_pause(ngx_gw_kafka_t *k)
+{
+    k->pausing = 1;
+    k->failed = ngx_current_msec;
 }
 
 
@@ -251,7 +212,11 @@ ngx_gw_kafka_read_handler(ngx_event_t *rev)
 static void
 ngx_gw_kafka_timer_handler(ngx_event_t *ev)
 {
-    ngx_gw_kafka_serve(ev->data);
+    ngx_gw_kafka_t  *k = ev->data;
+
+    ngx_gw_kafka_topic_answer(&k->topic, k->conf->topic, k->log);
+
+    ngx_gw_kafka_serve(k);
 
     ngx_add_timer(ev, NGX_GW_KAFKA_POLL);
 }
@@ -264,229 +229,129 @@ ngx_gw_kafka_turn_handler(ngx_event_t *ev)
 }
 
 
-static void
+void
 ngx_gw_kafka_serve(ngx_gw_kafka_t *k)
 {
-    k->budget = NGX_GW_KAFKA_BUDGET;
-
-    if (k->old.rk) {
-        ngx_gw_kafka_poll(k, &k->old);
-        ngx_gw_kafka_retire(k);
+    if (k->current.rk && !k->broken) {
+        ngx_gw_kafka_poll(k);
     }
 
-    if (k->current.rk && !k->fatal) {
-        ngx_gw_kafka_poll(k, &k->current);
+    if (k->broken && !k->lost) {
+        k->lost = 1;
+        k->flying = 0;
+        k->handlers.lost(k->handlers.data);
     }
 
-    if (k->current.rk == NULL || k->fatal) {
+    ngx_gw_kafka_clock(k);
+
+    if (k->current.rk == NULL || k->broken) {
         ngx_gw_kafka_replace(k);
     }
 
-    if (k->budget <= 0) {
+    ngx_gw_kafka_wake(k);
+}
+
+
+static void
+ngx_gw_kafka_poll(ngx_gw_kafka_t *k)
+{
+    int  n;
+
+    k->budget = NGX_GW_KAFKA_BUDGET;
+
+    /* callbacks may set "broken", and take each message from the budget */
+
+    do {
+        n = rd_kafka_poll(k->current.rk, 0);
+        k->budget--;
+
+    } while (n > 0 && k->budget > 0 && !k->broken);
+
+    if (k->budget <= 0 && !k->turn.posted) {
         ngx_post_event(&k->turn, &ngx_posted_next_events);
     }
 }
 
 
 static void
-ngx_gw_kafka_poll(ngx_gw_kafka_t *k, ngx_gw_kafka_producer_t *p)
+ngx_gw_kafka_clock(ngx_gw_kafka_t *k)
 {
-    int  n;
-
-    /* callbacks may set "fatal", and take each message from the budget */
-
-    do {
-        n = rd_kafka_poll(p->rk, 0);
-        k->budget--;
-
-    } while (n > 0 && k->budget > 0 && !(k->fatal && p == &k->current));
-}
-
-
-static void
-ngx_gw_kafka_retire(ngx_gw_kafka_t *k)
-{
-    int  n;
-
-    n = rd_kafka_outq_len(k->old.rk);
-
-    if (n) {
-        if (ngx_current_msec - k->old.since < NGX_GW_KAFKA_DRAIN) {
-            return;
-        }
-
-        ngx_log_error(NGX_LOG_ERR, k->log, 0,
-                      "gw kafka: %d messages lost with the old producer", n);
+    if (k->pausing && ngx_current_msec - k->failed >= NGX_GW_KAFKA_RETRY) {
+        k->pausing = 0;
     }
 
-    ngx_gw_kafka_producer_destroy(&k->old, 0, k->log);
-}
-
-
-static void
-ngx_gw_kafka_replace(ngx_gw_kafka_t *k)
-{
-    ngx_gw_kafka_producer_t  p;
-
-    if (k->old.rk || ngx_current_msec - k->current.since < NGX_GW_KAFKA_RETRY) {
+    if (!k->alone || k->broken || ngx_current_msec - k->since < k->term) {
         return;
     }
 
-    if (ngx_gw_kafka_open(k, &p) != NGX_OK) {
-        k->current.since = ngx_current_msec;
-        return;
-    }
+    /* with none under way no message has to be sent twice for this */
 
-    if (k->current.rk) {
-        k->old = k->current;
-        k->old.since = ngx_current_msec;
+    k->ending = 1;
 
-        (void) rd_kafka_purge(k->old.rk, RD_KAFKA_PURGE_F_QUEUE
-                                         |RD_KAFKA_PURGE_F_INFLIGHT
-                                         |RD_KAFKA_PURGE_F_NON_BLOCKING);
-    }
+    if (k->current.rk && k->flying == 0) {
+        k->ending = 0;
+        k->alone = 0;
+        k->broken = 1;
+        k->lost = 1;
 
-    k->current = p;
-    k->fatal = 0;
-
-    ngx_log_error(NGX_LOG_NOTICE, k->log, 0, "gw kafka: new producer");
-}
-
-
-static void
-ngx_gw_kafka_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message,
-    void *data)
-{
-    ngx_gw_kafka_t  *k = data;
-
-    ngx_str_t   key, value;
-    ngx_uint_t  n;
-
-    if (--k->budget <= 0 && !k->stopping) {
-        rd_kafka_yield(rk);
-    }
-
-    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-
-        if (k->failing && rk == k->current.rk) {
-            k->failing = 0;
-
-            if (ngx_gw_log_pass(&k->log_recovered, &n)) {
-                ngx_log_error(NGX_LOG_NOTICE, k->log, 0,
-                              "gw kafka: messages are delivered again");
-            }
-        }
-
-        return;
-    }
-
-    if (rk == k->old.rk) {
-
-        key.len = message->key_len;
-        key.data = message->key;
-        value.len = message->len;
-        value.data = message->payload;
-
-        if (ngx_gw_kafka_produce(k, &key, &value) == NGX_OK) {
-            return;
-        }
-    }
-
-    if (k->stopping) {
-        k->lost++;
-        return;
-    }
-
-    k->failing = 1;
-
-    if (ngx_gw_log_pass(&k->log_delivery, &n)) {
-        ngx_log_error(NGX_LOG_ERR, k->log, 0,
-                      "gw kafka: message not delivered: %s, %ui more",
-                      rd_kafka_err2str(message->err), n);
+        k->term = ngx_min(k->term * 2, NGX_GW_KAFKA_ALONE_MAX);
     }
 }
 
 
 static void
-ngx_gw_kafka_error(rd_kafka_t *rk, int err, const char *reason, void *data)
+ngx_gw_kafka_wake(ngx_gw_kafka_t *k)
 {
-    ngx_gw_kafka_t  *k = data;
-
-    ngx_uint_t  n;
-
-    if (rk != k->current.rk) {
-        return;
-    }
-
-    k->failing = 1;
-
-    if (err == RD_KAFKA_RESP_ERR__FATAL) {
-
-        /* delivery reports behind this one belong to the next producer */
-
-        k->fatal = 1;
-        rd_kafka_yield(rk);
-
-        if (ngx_gw_log_pass(&k->log_fatal, &n)) {
-            ngx_log_error(NGX_LOG_ERR, k->log, 0,
-                          "gw kafka: producer has to be replaced: %s, %ui more",
-                          reason, n);
-        }
-
-        return;
-    }
-
-    if (ngx_gw_log_pass(&k->log_error, &n)) {
-        ngx_log_error(NGX_LOG_ERR, k->log, 0, "gw kafka: %s, %ui more",
-                      reason, n);
-    }
-}
-
-
-static void
-ngx_gw_kafka_log(const rd_kafka_t *rk, int level, const char *facility,
-    const char *text)
-{
-    ngx_uint_t       n, severity;
-    ngx_gw_kafka_t  *k;
-
-    k = rd_kafka_opaque(rk);
-
-    if (level > 6) {
-
-        /* the user asked for it by the property "debug" */
-
-        ngx_log_error(NGX_LOG_DEBUG, k->log, 0, "gw kafka: %s: %s",
-                      facility, text);
-        return;
-    }
-
-    /* both are reported to ngx_gw_kafka_error(), too */
-
-    if (ngx_strcmp(facility, "FAIL") == 0
-        || ngx_strcmp(facility, "FATAL") == 0
-        || !ngx_gw_log_pass(&k->log_client, &n))
+    if (!k->blocked || k->current.rk == NULL || k->broken || k->ending
+        || k->pausing)
     {
         return;
     }
 
-    if (level < 4) {
-        severity = NGX_LOG_ERR;
+    k->blocked = 0;
 
-    } else {
-        severity = (level == 4) ? NGX_LOG_WARN : NGX_LOG_INFO;
+    k->handlers.ready(k->handlers.data);
+}
+
+
+ngx_uint_t
+ngx_gw_kafka_flush(ngx_gw_kafka_t *k, ngx_msec_t ms)
+{
+    ngx_msec_t      start;
+    ngx_msec_int_t  left;
+
+    if (k->pid != ngx_getpid()) {
+        return 0;
     }
 
-    ngx_log_error(severity, k->log, 0, "gw kafka: %s: %s, %ui more",
-                  facility, text, n);
+    ngx_time_update();
+    start = ngx_current_msec;
+    left = ms;
+
+    k->flushing = 1;
+
+    while (k->current.rk && !k->broken && k->flying) {
+
+        (void) rd_kafka_flush(k->current.rk, ngx_min(left, NGX_GW_KAFKA_SLICE));
+
+        left = ngx_gw_kafka_left(start, ms);
+
+        if (left <= 0) {
+            break;
+        }
+    }
+
+    k->flushing = 0;
+
+    return (k->current.rk && !k->broken) ? k->flying : 0;
 }
 
 
 void
-ngx_gw_kafka_stop(ngx_gw_kafka_t *k)
+ngx_gw_kafka_stop(ngx_gw_kafka_t *k, ngx_msec_t ms)
 {
-    ngx_msec_t      start;
-    ngx_msec_int_t  left;
+    ngx_msec_t               start;
+    ngx_gw_kafka_opening_t  *op;
 
     if (k->pid != ngx_getpid()) {
         return;
@@ -494,8 +359,6 @@ ngx_gw_kafka_stop(ngx_gw_kafka_t *k)
 
     ngx_time_update();
     start = ngx_current_msec;
-
-    k->stopping = 1;
 
     if (k->timer.timer_set) {
         ngx_del_timer(&k->timer);
@@ -505,42 +368,24 @@ ngx_gw_kafka_stop(ngx_gw_kafka_t *k)
         ngx_delete_posted_event(&k->turn);
     }
 
-    if (k->old.rk) {
-        (void) rd_kafka_poll(k->old.rk, 0);
-        k->lost += rd_kafka_outq_len(k->old.rk);
-        ngx_gw_kafka_producer_destroy(&k->old, 0, k->log);
-    }
+    ngx_gw_kafka_topic_forget(&k->topic);
 
-    if (k->current.rk) {
+    /* threads of the pool have ended before, this one may be news */
 
-        for ( ;; ) {
-            left = ngx_gw_kafka_left(start) - NGX_GW_KAFKA_RESERVE;
+    op = k->task->ctx;
 
-            if (left <= 0
-                || rd_kafka_flush(k->current.rk,
-                                  ngx_min(left, NGX_GW_KAFKA_SLICE))
-                   == RD_KAFKA_RESP_ERR_NO_ERROR)
-            {
-                break;
-            }
-        }
+    ngx_gw_kafka_producer_destroy(&op->producer, k->log);
+    ngx_gw_kafka_producer_destroy(&k->current, k->log);
 
-        (void) rd_kafka_purge(k->current.rk, RD_KAFKA_PURGE_F_QUEUE
-                                             |RD_KAFKA_PURGE_F_INFLIGHT
-                                             |RD_KAFKA_PURGE_F_NON_BLOCKING);
-
-        (void) rd_kafka_flush(k->current.rk, NGX_GW_KAFKA_SLICE);
-
-        k->lost += rd_kafka_outq_len(k->current.rk);
-
-        ngx_gw_kafka_producer_destroy(&k->current, ngx_gw_kafka_left(start),
-                                      k->log);
-    }
-
-    if (k->lost) {
-        ngx_log_error(NGX_LOG_ERR, k->log, 0,
-                      "gw kafka: %ui messages not delivered before the exit",
-                      k->lost);
+    if (ngx_gw_kafka_producer_gone(&k->current, ngx_gw_kafka_left(start, ms))
+        != NGX_OK
+        || ngx_gw_kafka_producer_gone(&op->producer,
+                                      ngx_gw_kafka_left(start, ms))
+           != NGX_OK
+        || ngx_gw_kafka_producer_gone(&k->old, ngx_gw_kafka_left(start, ms))
+           != NGX_OK)
+    {
+        (void) atexit(ngx_gw_kafka_leave);
     }
 
     if (k->connection) {
@@ -550,13 +395,23 @@ ngx_gw_kafka_stop(ngx_gw_kafka_t *k)
 }
 
 
-/* what is left of the time to exit: TERM may come while we wait */
-
 static ngx_msec_int_t
-ngx_gw_kafka_left(ngx_msec_t start)
+ngx_gw_kafka_left(ngx_msec_t start, ngx_msec_t ms)
 {
     ngx_time_update();
 
-    return (ngx_msec_int_t) (start - ngx_current_msec)
-           + (ngx_terminate ? NGX_GW_KAFKA_TERM : NGX_GW_KAFKA_QUIT);
+    return (ngx_msec_int_t) (start + ms - ngx_current_msec);
+}
+
+
+/*
+ * The first of the handlers of exit(), for it was the last to be registered.
+ * Those behind it free what OpenSSL shares by all threads, and one of them is
+ * still connecting, or frees a session.
+ */
+
+static void
+ngx_gw_kafka_leave(void)
+{
+    _exit(0);
 }

@@ -6,14 +6,11 @@
 
 #include "ngx_gw_kafka_producer.h"
 
-#include <pthread.h>
 #include <signal.h>
 
 #include <librdkafka/rdkafka.h>
 
 
-static ngx_int_t ngx_gw_kafka_producer_spawn(pthread_t *tid,
-    ngx_gw_kafka_producer_t *p, ngx_log_t *log);
 static void *ngx_gw_kafka_producer_thread(void *data);
 
 
@@ -25,8 +22,6 @@ ngx_gw_kafka_producer_create(ngx_gw_kafka_producer_t *p,
     static const uint64_t  one = 1;
 
     ngx_memzero(p, sizeof(ngx_gw_kafka_producer_t));
-
-    p->since = ngx_current_msec;
 
     if (rd_kafka_conf_set(conf, "bootstrap.servers", kcf->brokers, why, size)
         == RD_KAFKA_CONF_OK)
@@ -68,65 +63,38 @@ ngx_gw_kafka_producer_create(ngx_gw_kafka_producer_t *p,
 
 
 void
-ngx_gw_kafka_producer_destroy(ngx_gw_kafka_producer_t *p,
-    ngx_msec_int_t timeout, ngx_log_t *log)
-{
-    pthread_t        tid;
-    ngx_int_t        rc;
-    struct timespec  ts;
-
-    rd_kafka_queue_io_event_enable(p->queue, -1, NULL, 0);
-    rd_kafka_queue_destroy(p->queue);
-
-    rc = ngx_gw_kafka_producer_spawn(&tid, p, log);
-
-    ngx_memzero(p, sizeof(ngx_gw_kafka_producer_t));
-
-    if (rc != NGX_OK) {
-        return;
-    }
-
-    if (timeout > 0) {
-        (void) clock_gettime(CLOCK_REALTIME, &ts);
-
-        ts.tv_sec += timeout / 1000;
-        ts.tv_nsec += timeout % 1000 * 1000000;
-
-        if (ts.tv_nsec >= 1000000000) {
-            ts.tv_nsec -= 1000000000;
-            ts.tv_sec++;
-        }
-
-        if (pthread_timedjoin_np(tid, NULL, &ts) == 0) {
-            return;
-        }
-    }
-
-    (void) pthread_detach(tid);
-}
-
-
-static ngx_int_t
-ngx_gw_kafka_producer_spawn(pthread_t *tid, ngx_gw_kafka_producer_t *p,
-    ngx_log_t *log)
+ngx_gw_kafka_producer_destroy(ngx_gw_kafka_producer_t *p, ngx_log_t *log)
 {
     ngx_err_t                 err;
     sigset_t                  all, set;
     ngx_gw_kafka_producer_t  *copy;
 
+    if (p->rk == NULL) {
+        return;
+    }
+
+    rd_kafka_queue_io_event_enable(p->queue, -1, NULL, 0);
+    rd_kafka_queue_destroy(p->queue);
+
+    /* on failure the producer stays, with its threads, but nobody knows it */
+
     copy = ngx_alloc(sizeof(ngx_gw_kafka_producer_t), log);
+
     if (copy == NULL) {
-        return NGX_ERROR;
+        ngx_memzero(p, sizeof(ngx_gw_kafka_producer_t));
+        return;
     }
 
     *copy = *p;
+
+    ngx_memzero(p, sizeof(ngx_gw_kafka_producer_t));
 
     /* signals are for the thread of the event loop */
 
     sigfillset(&all);
     (void) pthread_sigmask(SIG_SETMASK, &all, &set);
 
-    err = pthread_create(tid, NULL, ngx_gw_kafka_producer_thread, copy);
+    err = pthread_create(&p->thread, NULL, ngx_gw_kafka_producer_thread, copy);
 
     (void) pthread_sigmask(SIG_SETMASK, &set, NULL);
 
@@ -134,10 +102,10 @@ ngx_gw_kafka_producer_spawn(pthread_t *tid, ngx_gw_kafka_producer_t *p,
         ngx_log_error(NGX_LOG_CRIT, log, err,
                       "gw kafka: pthread_create() failed");
         ngx_free(copy);
-        return NGX_ERROR;
+        return;
     }
 
-    return NGX_OK;
+    p->going = 1;
 }
 
 
@@ -152,4 +120,37 @@ ngx_gw_kafka_producer_thread(void *data)
     ngx_free(p);
 
     return NULL;
+}
+
+
+/* joined, for until its very end a thread uses what the exit takes away */
+
+ngx_int_t
+ngx_gw_kafka_producer_gone(ngx_gw_kafka_producer_t *p, ngx_msec_int_t timeout)
+{
+    struct timespec  ts;
+
+    if (!p->going) {
+        return NGX_OK;
+    }
+
+    (void) clock_gettime(CLOCK_REALTIME, &ts);
+
+    if (timeout > 0) {
+        ts.tv_sec += timeout / 1000;
+        ts.tv_nsec += timeout % 1000 * 1000000;
+
+        if (ts.tv_nsec >= 1000000000) {
+            ts.tv_nsec -= 1000000000;
+            ts.tv_sec++;
+        }
+    }
+
+    if (pthread_timedjoin_np(p->thread, NULL, &ts) != 0) {
+        return NGX_AGAIN;
+    }
+
+    p->going = 0;
+
+    return NGX_OK;
 }

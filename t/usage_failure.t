@@ -116,16 +116,20 @@ api=3
 
 
 
-=== TEST 6: the queue is full: events are dropped and counted
+=== TEST 6: the queue to Kafka is full: events wait in the journal
+--- kafka_init: down all
 --- http_config
-    gw_usage_kafka      127.0.0.1:$TEST_NGINX_RAND_PORT_1;
-    gw_usage_kafka_set  queue.buffering.max.messages  1;
+    gw_usage_kafka      $TEST_NGINX_KAFKA topic=gw.usage;
+    gw_usage_kafka_set  queue.buffering.max.messages  2;
+    gw_usage_kafka_set  linger.ms  1;
 --- request eval
-["GET /t.txt?n=1", "GET /t.txt?n=2", "GET /t.txt?n=3", "GET /t.txt?n=4"]
+[map { "GET /t.txt?n=w$_" } 1 .. 12]
+--- kafka eval
+[("") x 11, "up all"]
+--- events eval
+CORE::join "\n", map { "api=w$_" } 1 .. 12
 --- log_lines
-1 gw usage: events dropped
-1 \[error\] .* gw usage: events dropped: 1, in all 1, the queue to Kafka is full
---- stop_nginx: TERM 1.4
+0 dropped
 
 
 
@@ -222,15 +226,16 @@ id~-1$ api=after
 
 
 
-=== TEST 15: a reload, Kafka hangs: old workers end, new ones serve
+=== TEST 15: a reload, Kafka hangs: old workers end, new ones deliver
 --- request eval
-["GET /t.txt?n=before", "GET /t.txt?n=after"]
+["GET /t.txt?n=hung", "GET /t.txt?n=after"]
 --- kafka eval
-["stop\nreload", "cont"]
+["stop\nreload", "cont\nlog takes over\nwait hung"]
 --- events
 id~-1$ api=after
 --- log_lines
-1 \[error\] .* gw kafka: 1 messages not delivered before the exit
+1 \[notice\] .* gw journal: generation \w{16} is left to other workers
+1 \[notice\] .* gw journal: takes over \d+ segments of generation \w{16}
 
 
 
@@ -247,3 +252,22 @@ id~-1$ api=after
 CORE::join "\n", map { "api=q$_" } 1 .. 10
 --- log_lines
 0 events dropped
+
+
+
+=== TEST 17: a value that librdkafka quotes when it refuses it
+--- http_config
+    gw_usage_kafka      $TEST_NGINX_KAFKA topic=gw.usage;
+    gw_usage_kafka_set  security.protocol  sasl_plaintext;
+    gw_usage_kafka_set  sasl.mechanisms    OAUTHBEARER;
+    gw_usage_kafka_set  enable.sasl.oauthbearer.unsecure.jwt  true;
+    gw_usage_kafka_set  sasl.oauthbearer.config  "nonsense=hunter2";
+--- request
+GET /t.txt?n=secret
+--- kafka eval
+["log sasl.oauthbearer.config"]
+--- error_log eval
+qr/\[error\] .* gw kafka: the value of sasl\.oauthbearer\.config is refused, 0 more/
+--- no_error_log
+hunter2
+[alert]

@@ -32,7 +32,8 @@ run_deps=( redis-server:redis-server redis-tools:redis-cli kcat:kcat
 
 java_deps=( default-jre-headless:java maven:mvn )
 
-test_deps=( libcmocka-dev python3-jwt python3-cryptography jose:jose )
+test_deps=( libcmocka-dev python3-jwt python3-cryptography jose:jose
+            python3-jsonschema )
 
 # what docs/examples are built with; a language that is missing is not tested
 

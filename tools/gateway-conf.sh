@@ -12,7 +12,8 @@
 # ports of conf/gateway.conf (8080, 6379, 9092, 8081, 8082) are replaced by
 # those in the environment: GW_PORT REDIS_PORT KAFKA_PORT UPSTREAM_PORT
 # AUTH_PORT, and GW_LISTEN replaces the address to listen on.  GW_MODULES says
-# where the modules are, "none" that they are linked in.
+# where the modules are, "none" that they are linked in.  The journal of usage
+# is in DIR/usage, its tails in GW_TAIL.
 
 set -euo pipefail
 
@@ -42,6 +43,7 @@ main() {
         s,listen  *8080,listen  $listen,
         s,/run/nginx.pid,logs/nginx.pid,
         s,/var/log/nginx/,logs/,
+        s,/var/lib/nginx/gw-usage,usage${GW_TAIL:+ tail=$GW_TAIL},
         $(user)
         /^http {/r $dir/tmp/paths.conf"
 

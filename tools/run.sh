@@ -22,6 +22,7 @@ url=http://127.0.0.1:${GW_PORT:=8080}
 nginx_pid=
 
 export GW_PORT REDIS_PORT KAFKA_PORT UPSTREAM_PORT AUTH_PORT KAFKA_ARCHIVE=no
+export GW_TAIL
 
 
 main() {
@@ -38,9 +39,14 @@ main() {
 
     stop_gateway
     "$server" stop-all "$run"
+    remove_tail
     rm -rf "$gateway" "$run/kafka" "$run/redis" "$run/upstream" "$run/auth" \
         "$run/env"
     port_is_free
+
+    GW_TAIL=$(mktemp -d /dev/shm/gw-run-XXXXXX)
+    echo "$GW_TAIL" > "$run/tail"
+    chmod 755 "$GW_TAIL"
 
     REDIS_PORT=$("$server" start redis "$run/redis")
     KAFKA_PORT=$("$server" start broker "$run/kafka")
@@ -69,6 +75,18 @@ port_is_free() {
 
     [ -z "$why" ] \
         || die "port $GW_PORT: $why; choose another: GW_PORT=8090 make run"
+}
+
+
+# what the journal has in memory, of this run or one that was killed
+
+remove_tail() {
+    local dir
+
+    dir=$(cat "$run/tail" 2> /dev/null) || return 0
+
+    rm -rf "$dir"
+    rm -f "$run/tail"
 }
 
 
@@ -132,6 +150,7 @@ finish() {
 
     stop_gateway
     "$server" stop-all "$run"
+    remove_tail
     rm -f "$run/env"
 
     [ "$rc" != 0 ] || echo 'all stopped'

@@ -5,7 +5,8 @@
 # Servers for tests and for "make run", on loopback:
 #
 #     tools/server.sh start redis|redis-tls|sentinel|cluster DIR
-#     tools/server.sh start kafka|mock-kafka|broker DIR
+#     tools/server.sh start kafka|kafka-tls|kafka-cluster DIR
+#     tools/server.sh start mock-kafka|broker DIR
 #     tools/server.sh start upstream|auth-service DIR
 #     tools/server.sh stop DIR ...
 #     tools/server.sh stop-all DIR
@@ -18,13 +19,7 @@
 # process is gone; "stop-all" stops every server started below DIR.  What
 # consists of several servers has one in each of some folders in DIR.
 #
-# redis.sh tells more of the kinds of Redis.
-#
-# Kafka is one node in KRaft mode and creates topics as they are named;
-# mock-kafka is librdkafka's mock broker, in memory; DIR/control is a pipe
-# into which its commands are written (tools/gw-kafka-mock.c).  "broker" is
-# Kafka, or without Java or if GW_KAFKA=mock its mock, and says so; DIR/kind
-# tells which.  KAFKA_ARCHIVE=no makes the first stop of a Kafka quick.
+# redis.sh and kafka.sh tell more of their kinds.
 #
 # The key set that auth-service shows is DIR/jwks.json, if it is there, and
 # what it remembers is in DIR/tokens.
@@ -33,8 +28,7 @@ set -euo pipefail
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/redis.sh"
-
-archive=$cache/kafka/kafka.jsa
+. "$(dirname "$0")/kafka.sh"
 
 # Kafka takes longest, and much longer on a busy machine
 
@@ -103,22 +97,6 @@ start() {
 
     tail -n 5 "$dir/log" >&2
     die "$kind does not start (try $try, $dir/log)"
-}
-
-
-broker_kind() {
-    if [ -s "$dir/kind" ]; then
-        cat "$dir/kind"
-
-    elif [ "${GW_KAFKA-}" != mock ] \
-        && "$root/tools/kafka-libs.sh" > /dev/null
-    then
-        echo kafka
-
-    else
-        say "using librdkafka's mock broker instead of Kafka"
-        echo mock-kafka
-    fi
 }
 
 
@@ -199,9 +177,7 @@ stop() {
         rm -f "$node/pid"
     done
 
-    if [ -f "$1/kafka.jsa" ]; then
-        mv -f "$1/kafka.jsa" "$archive"
-    fi
+    keep_archive "$1"
 }
 
 
@@ -255,104 +231,6 @@ launch_auth-service() {
 
 check_auth-service() {
     check_upstream
-}
-
-
-# chooses its port itself; takes its orders, such as "down 1", from a pipe
-
-launch_mock-kafka() {
-    local input=$dir/control
-
-    rm -f "$input"
-    mkfifo "$input"
-
-    in_background "$build/bin/gw-kafka-mock" -t gw.usage
-}
-
-
-check_mock-kafka() {
-    port=$(sed -n 's/^127\.0\.0\.1:\([0-9]*\)$/\1/p' "$dir/log")
-
-    [ -n "$port" ] && kafka_acknowledges && echo "$port" > "$dir/port"
-}
-
-
-launch_kafka() {
-    local libs java controller
-
-    libs=$("$root/tools/kafka-libs.sh") || exit 1
-
-    java=( java -Xmx512m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
-           -Dlog4j2.configurationFile="$root/tools/kafka/log4j2.properties" )
-
-    # the first broker that ends leaves its loaded classes to all later ones,
-    # which start in half the time; it takes some seconds to do so
-
-    if [ -f "$archive" ]; then
-        java+=( -XX:SharedArchiveFile="$archive" )
-    fi
-
-    if [ ! -f "$dir/data/meta.properties" ]; then
-        controller=$(free_port)
-
-        kafka_properties "$controller" > "$dir/server.properties"
-        rm -rf "$dir/data"
-
-        "${java[@]}" -cp "$libs/*" kafka.tools.StorageTool format \
-            -t "$(uuid)" -c "$dir/server.properties" >> "$dir/log" 2>&1 \
-            || return 0
-    fi
-
-    if [ ! -f "$archive" ] && [ "${KAFKA_ARCHIVE-}" != no ]; then
-        java+=( -XX:ArchiveClassesAtExit="$dir/kafka.jsa" )
-    fi
-
-    in_background "${java[@]}" -cp "$libs/*" kafka.Kafka \
-        "$dir/server.properties"
-}
-
-
-# the session bounds how soon it serves again after a kill -9
-
-kafka_properties() {
-    cat << END
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:$1
-controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$1
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-log.dirs=$dir/data
-num.partitions=3
-offsets.topic.num.partitions=1
-offsets.topic.replication.factor=1
-transaction.state.log.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-group.initial.rebalance.delay.ms=0
-broker.heartbeat.interval.ms=500
-broker.session.timeout.ms=3000
-END
-}
-
-
-uuid() {
-    perl -MMIME::Base64=encode_base64url -e '
-        open my $fh, "<", "/dev/urandom"; read $fh, my $id, 16;
-        $id =~ s/^[\xf8-\xff]/A/; print encode_base64url($id)'
-}
-
-
-check_kafka() {
-    grep -q 'Kafka Server started' "$dir/log" && kafka_acknowledges
-}
-
-
-# an open port is not enough
-
-kafka_acknowledges() {
-    echo ready | timeout 10 kcat -P -b "127.0.0.1:$port" -t gw.ready \
-        -X message.timeout.ms=5000 > /dev/null 2>&1
 }
 
 

@@ -243,7 +243,7 @@ sub event_problems {
 
 
 # what Kafka has of the workers that wrote these lines, when nothing is
-# missing: generation, partition, headers, text
+# missing, but for marks: generation, partition, headers, text
 
 sub messages_of {
     my ($kafka, @lines) = @_;
@@ -260,7 +260,8 @@ sub messages_of {
 
             open(my $fh, '-|', @cmd) or die "kcat: $!\n";
 
-            @messages = grep { $ours{$_->[0]} }
+            @messages = grep { $ours{$_->[0]}
+                               && $_->[3] !~ /"type":"gw\.usage\.mark\.v1"/ }
                         map { chomp; [ split /\t/, $_, 4 ] } <$fh>;
 
             close($fh);

@@ -118,6 +118,8 @@ use MIME::Base64 qw(encode_base64url);
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
+use GwJournal;
+
 our @EXPORT = qw(wait_for free_port run_dir key_file token unsigned_token
                  verify_passport request send_request read_response events);
 
@@ -598,6 +600,7 @@ sub write_conf {
     local $ENV{KAFKA_PORT} = $arg->{kafka} ? $arg->{kafka}->port : 1;
     local $ENV{UPSTREAM_PORT} = $arg->{upstream} ? $arg->{upstream}->port : 1;
     local $ENV{AUTH_PORT} = $self->auth_port;
+    local $ENV{GW_TAIL} = $ENV{TEST_NGINX_TAIL};
 
     my $text = $arg->{conf}
         // GWTest::slurp("$GWTest::ROOT/conf/gateway.conf");

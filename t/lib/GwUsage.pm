@@ -11,6 +11,13 @@
 # NAME==NAME; "-" stands for no such member, or null.  An empty section: no
 # events.
 #
+#     --- sums
+#     api=stream interim=2 units=1 passed=100
+#
+# expects a request of that api with one final and at least so many interim
+# events, which add up to the line "api $request_length $bytes_sent
+# $request_time" of logs/sums.log; the client has sent "passed" bytes more.
+#
 #     --- message: REGEX
 #
 # is looked for in the messages, shown as "KEY HEADERS VALUE".
@@ -23,8 +30,9 @@
 #     ["down all", "", "wait orders\nstop", "up all"]
 #
 # commands for the mock broker of GwUsage::start_kafka(), after each request;
-# "stop" and "cont" are signals, "wait API" waits for an event, "reload" has
-# nginx reload.  "kafka_init" has those to be given before nginx starts.
+# "stop" and "cont" are signals, "wait API" waits for an event, "log REGEX" for
+# a line of the error log, "reload" has nginx reload.  "kafka_init" has those to
+# be given before nginx starts.
 #
 #     --- log_lines
 #     1 gw usage: events dropped
@@ -47,6 +55,8 @@ use Test::More ();
 use Test::Nginx::Socket;
 use Time::HiRes qw(sleep time);
 
+use GwJournal;
+
 
 our ($kafka_pid, $to_kafka, $from_kafka);
 
@@ -62,14 +72,17 @@ add_block_preprocessor(sub {
 
     kafka_commands($block->kafka_init) if defined $block->kafka_init;
 
-    my $http = $block->http_config // '';
+    if (!defined $block->must_die) {
+        my $http = $block->http_config // '';
 
-    if ($http !~ /gw_usage_kafka / && !defined $block->must_die) {
-        $http .= "gw_usage_kafka $ENV{TEST_NGINX_KAFKA} topic=gw.usage;\n";
+        $http .= "gw_usage_kafka $ENV{TEST_NGINX_KAFKA} topic=gw.usage;\n"
+            if $http !~ /gw_usage_kafka /;
+        $http .= GwJournal::directive() if $http !~ /gw_usage_journal /;
+
         $block->set_value('http_config', $http);
     }
 
-    return if !defined $block->events;
+    return if !defined $block->events && !defined $block->sums;
 
     $block->set_value('config', $block->config . <<'END');
 
@@ -94,10 +107,11 @@ add_response_body_check(sub {
 add_test_cleanup_handler(sub {
     my $block = shift;
 
-    my @id = defined $block->events ? last_id() : ();
+    my @id = defined $block->events || defined $block->sums ? last_id() : ();
 
     check_stop($block) if defined $block->stop_nginx;
     check_events($block, @id) if defined $block->events;
+    check_sums($block, @id) if defined $block->sums;
     check_log($block) if defined $block->log_lines;
 });
 
@@ -136,12 +150,98 @@ sub check_events {
            "$name - events - each once");
     }
 
-    if (defined $block->message) {
-        my $pattern = $block->message;
-        my @found = grep { /$pattern/ } kafka_messages('%k %h %s\n');
+    check_message($block);
+}
 
-        ok(@found > 0, "$name - message");
+
+sub check_message {
+    my $block = shift;
+
+    return if !defined $block->message;
+
+    my $pattern = $block->message;
+    my @found = grep { /$pattern/ } kafka_messages('%k %h %s\n');
+
+    ok(@found > 0, $block->name . ' - message');
+}
+
+
+# interim events are as many as there was time for; with the final one they
+# add up to what nginx's own log says
+
+sub check_sums {
+    my ($block, $gen, $seq) = @_;
+
+    my $name = $block->name;
+
+    if (!defined $gen) {
+        fail("$name - sums - nginx tells the last id");
+        return;
     }
+
+    my $from = $gen eq $generation ? $last : 0;
+    ($generation, $last) = ($gen, $seq);
+
+    my $events = read_events($gen, $from + 1, $seq - 1);
+    my @events = map { $events->{$_}[0] } $from + 1 .. $seq - 1;
+
+    for my $line (grep { /\S/ } split /\n/, $block->sums) {
+        my %want = $line =~ /(\w+)=(\S+)/g;
+
+        check_sum("$name - sums - $want{api}", \%want,
+                  grep { member($_, 'api') eq $want{api} } @events);
+    }
+
+    check_message($block);
+}
+
+
+sub check_sum {
+    my ($what, $want, @events) = @_;
+
+    my @final = grep { $_->{type} eq 'gw.usage.v1' } @events;
+    my @interim = grep { $_->{type} eq 'gw.usage.interim.v1' } @events;
+    my @log = grep { /^$want->{api} / }
+              split /\n/, slurp(server_root() . '/logs/sums.log');
+
+    is(scalar @final, 1, "$what: one final event") or return;
+    is($events[0]{type}, 'gw.usage.v1', "$what: its sequence is the first");
+    is(@final + @interim, @events, "$what: no others");
+    cmp_ok(scalar @interim, '>=', $want->{interim}, "$what: interim events");
+
+    is(scalar(grep { $_->{data}{units} } @interim), 0, "$what: units");
+    is($final[0]{data}{units}, $want->{units} // 1, "$what: final units");
+
+    is(join(' ', map { sum($_, @events) } qw(bytes_in bytes_out duration_ms)),
+       add_passed($log[0] // '', $want->{passed} // 0), "$what: sums");
+
+    is(scalar(grep { !defined $_->{data}{request_id}
+                     || $_->{data}{request_id}
+                        ne $final[0]{data}{request_id} } @events),
+       0, "$what: all of one request");
+}
+
+
+sub sum {
+    my ($name, @events) = @_;
+
+    my $sum = 0;
+
+    $sum += $_->{data}{$name} for @events;
+
+    return $sum;
+}
+
+
+# "API $request_length $bytes_sent $request_time", and what a client has sent
+# after an upgrade
+
+sub add_passed {
+    my ($line, $passed) = @_;
+
+    my ($in, $out, $time) = $line =~ / (\d+) (\d+) ([\d.]+)$/ or return $line;
+
+    return join ' ', $in + $passed, $out, sprintf('%d', $time * 1000 + 0.5);
 }
 
 
@@ -282,6 +382,9 @@ sub kafka_commands {
         } elsif ($command =~ /\Await (.*)/) {
             wait_for($1);
 
+        } elsif ($command =~ /\Alog (.*)/) {
+            wait_log($1);
+
         } else {
             print $to_kafka "$command\n";
 
@@ -299,6 +402,18 @@ sub wait_for {
 
     until (grep { /"api":"\Q$api\E"/ } kafka_messages('%s\n')) {
         die "no event of api $api\n" if time() > $end;
+        sleep 0.05;
+    }
+}
+
+
+sub wait_log {
+    my $pattern = shift;
+
+    my $end = time() + 30;
+
+    until (slurp(server_root() . '/logs/error.log') =~ /$pattern/) {
+        die "no \"$pattern\" in the error log\n" if time() > $end;
         sleep 0.05;
     }
 }

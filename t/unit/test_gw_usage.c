@@ -4,12 +4,14 @@
  */
 
 
+/* links: src/gw_usage_text.c */
+
+
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 #include <jansson.h>
@@ -210,134 +212,578 @@ test_long_strings_are_left_out(void **state)
 }
 
 
-/* what is not a string, at its longest: the share of GW_USAGE_FIXED */
+/*
+ * All that may differ, at its longest: the room of an event without values of
+ * fields is what it needs, to the byte.
+ */
 
 static void
-test_largest_event(void **state)
+test_room(void **state)
 {
-    char               text[GW_USAGE_MAX_SUBJECT];
-    size_t             strings;
-    gw_usage_record_t  rec;
+    char               name[GW_USAGE_MAX_NAME], text[GW_USAGE_MAX_FIELD];
+    size_t             i, n, len;
+    gw_usage_field_t   fields[2];
+    gw_usage_record_t  rec = record();
+
+    static const char  bytes[] = "\1\xff\\x";
 
     (void) state;
 
-    memset(&rec, 0xff, sizeof(rec));
-    memset(text, 1, sizeof(text));
-
+    rec.generation = UINT64_MAX;
+    rec.sequence = UINT64_MAX;
     rec.time = INT64_MAX;
     rec.upstream = INT64_MAX;
-    rec.limited = 0;
-    rec.degraded = 0;
+    rec.duration = UINT64_MAX;
+    rec.units = UINT64_MAX;
+    rec.bytes_in = UINT64_MAX;
+    rec.bytes_out = UINT64_MAX;
+    rec.status = UINT_MAX;
+    rec.interim = 1;
 
-    rec.source = (gw_str_t) { GW_USAGE_MAX_SOURCE, text };
-    rec.subject = (gw_str_t) { GW_USAGE_MAX_SUBJECT, text };
-    rec.api = (gw_str_t) { GW_USAGE_MAX_API, text };
-    rec.method = (gw_str_t) { GW_USAGE_MAX_METHOD, text };
-    rec.tier = (gw_str_t) { GW_USAGE_MAX_TIER, text };
-    rec.request_id = (gw_str_t) { GW_USAGE_MAX_REQUEST_ID, text };
+    assert_int_equal(gw_usage_room(&rec), gw_usage_write(event, &rec));
 
-    strings = 6 * (rec.source.len + rec.subject.len + rec.api.len
-                   + rec.method.len + rec.tier.len + rec.request_id.len);
+    /* of fields only the names, whatever the values are */
 
-    assert_true(gw_usage_write(event, &rec) <= strings + GW_USAGE_FIXED);
+    memset(text, 1, sizeof(text));
+    memset(name, 'n', sizeof(name));
+
+    fields[0].name = (gw_str_t) { sizeof(name), name };
+    fields[0].value = (gw_str_t) { 0, NULL };
+    fields[1].name = STR("b");
+    fields[1].value = (gw_str_t) { 0, NULL };
+
+    rec.fields = fields;
+    rec.nfields = 2;
+
+    len = gw_usage_write(event, &rec);
+
+    assert_int_equal(gw_usage_room(&rec), len);
+
+    fields[0].value = (gw_str_t) { sizeof(text), text };
+    fields[1].value = STR("value");
+
+    assert_true(gw_usage_write(event, &rec) > len);
+    assert_int_equal(gw_usage_room(&rec), len);
+
+    rec.nfields = 0;
+    rec.subject.len = 0;
+    rec.api.len = 0;
+
+    assert_int_equal(gw_usage_room(&rec), gw_usage_write(event, &rec));
+
+    for (i = 0; i < sizeof(bytes) - 1; i++) {
+        memset(text, bytes[i], sizeof(text));
+
+        for (n = 0; n < 2; n++) {
+            rec.source = (gw_str_t) { GW_USAGE_MAX_SOURCE + n, text };
+            rec.subject = (gw_str_t) { GW_USAGE_MAX_SUBJECT + n, text };
+            rec.api = (gw_str_t) { GW_USAGE_MAX_API + n, text };
+            rec.method = (gw_str_t) { GW_USAGE_MAX_METHOD + n, text };
+            rec.tier = (gw_str_t) { GW_USAGE_MAX_TIER + n, text };
+            rec.request_id = (gw_str_t) { GW_USAGE_MAX_REQUEST_ID + n, text };
+
+            len = gw_usage_write(event, &rec);
+
+            assert_true(len <= GW_USAGE_MAX_EVENT);
+            assert_int_equal(gw_usage_room(&rec), len);
+        }
+    }
 }
 
 
 static void
-test_strings(void **state)
+test_interim(void **state)
 {
-    size_t             i;
     gw_usage_record_t  rec = record();
 
+    (void) state;
+
+    rec.interim = 1;
+    rec.limited = 1;
+    write_event(&rec);
+
+    assert_string_equal(event,
+        "{\"specversion\":\"1.0\",\"id\":\"00ab54a98ceb1f0a-42\","
+        "\"source\":\"gw1\",\"type\":\"gw.usage.interim.v1\","
+        "\"subject\":\"alice\","
+        "\"time\":\"2026-11-05T12:34:56.789Z\","
+        "\"datacontenttype\":\"application/json\",\"data\":{"
+        "\"api\":\"orders\",\"method\":\"GET\",\"status\":200,"
+        "\"tier\":\"gold\",\"units\":3,\"bytes_in\":310,\"bytes_out\":4096,"
+        "\"duration_ms\":12,\"upstream_ms\":9,\"limited\":true,"
+        "\"degraded\":false,\"request_id\":\"4a7d\"}}");
+}
+
+
+static void
+test_fields(void **state)
+{
+    char               text[GW_USAGE_MAX_FIELD + 1];
+    json_t            *value, *field;
+    gw_usage_record_t  rec = record();
+
+    gw_usage_field_t  fields[] = {
+        { gw_str("model"), gw_str("a\"b\xff") },
+        { gw_str("region"), gw_str("") },
+        { gw_str("tokens"), gw_str("12") },
+    };
+
+    (void) state;
+
+    rec.fields = fields;
+    rec.nfields = 3;
+
+    write_event(&rec);
+
+    assert_string_equal(strstr(event, ",\"request_id\":"),
+        ",\"request_id\":\"4a7d\",\"model\":\"a\\\"b\xef\xbf\xbd\","
+        "\"region\":null,\"tokens\":\"12\"}}");
+
+    /* the longest value, and a longer one */
+
+    memset(text, 'x', sizeof(text));
+
+    fields[0].value = (gw_str_t) { GW_USAGE_MAX_FIELD, text };
+    fields[1].value = (gw_str_t) { GW_USAGE_MAX_FIELD + 1, text };
+
+    value = parse_event(&rec);
+
+    field = json_object_get(json_object_get(value, "data"), "model");
+    assert_int_equal(json_string_length(field), GW_USAGE_MAX_FIELD);
+
+    field = json_object_get(json_object_get(value, "data"), "region");
+    assert_true(json_is_null(field));
+
+    field = json_object_get(json_object_get(value, "data"), "tokens");
+    assert_string_equal(json_string_value(field), "12");
+
+    json_decref(value);
+}
+
+
+/*
+ * The room that is left ends at every byte around the last two fields: each
+ * is whole, or null, or left out, and what needs less may still follow.
+ */
+
+static void
+test_fields_without_room(void **state)
+{
+    char               text[GW_USAGE_MAX_FIELD];
+    int                whole, null;
+    json_t            *data, *value, *b, *c;
+    size_t             i, left, len;
+    unsigned           seen;
+    gw_usage_record_t  rec = record();
+
+    gw_usage_field_t  fields[10];
+
+    (void) state;
+
+    memset(text, 'x', sizeof(text));
+
+    for (i = 0; i < 8; i++) {
+        fields[i].name = (gw_str_t) { 1, &"klmnopqr"[i] };
+        fields[i].value = (gw_str_t) { 1000, text };
+    }
+
+    fields[8].name = STR("b234");
+    fields[8].value = STR("x\001y\"z\xff");              /* 14 + 2 */
+    fields[9].name = STR("c");
+    fields[9].value = STR("123");
+
+    rec.fields = fields;
+    rec.nfields = 8;
+    fields[7].value.len = 1;
+
+    len = gw_usage_write(event, &rec);
+    assert_true(len < GW_USAGE_MAX_EVENT - 60);
+
+    seen = 0;
+
+    for (left = 60; left + 1; left--) {
+        rec.nfields = 8;
+        fields[7].value.len = 1 + GW_USAGE_MAX_EVENT - len - left;
+
+        assert_int_equal(gw_usage_write(event, &rec),
+                         GW_USAGE_MAX_EVENT - left);
+
+        rec.nfields = 10;
+        value = parse_event(&rec);
+        data = json_object_get(value, "data");
+
+        b = json_object_get(data, "b234");
+        c = json_object_get(data, "c");
+
+        /* ,"b234": and 16 bytes, ,"c": and 5 */
+
+        whole = left >= 24;
+        null = left >= 12;
+
+        assert_int_equal(json_is_string(b), whole);
+        assert_int_equal(json_is_null(b), null && !whole);
+        assert_int_equal(b == NULL, !null);
+
+        i = left - (whole ? 24 : null ? 12 : 0);
+
+        whole = i >= 10;
+        null = i >= 9;
+
+        assert_int_equal(json_is_string(c), whole);
+        assert_int_equal(json_is_null(c), null && !whole);
+        assert_int_equal(c == NULL, !null);
+
+        seen |= 1u << ((b == NULL ? 0 : json_is_null(b) ? 1 : 2) * 3
+                       + (c == NULL ? 0 : json_is_null(c) ? 1 : 2));
+
+        json_decref(value);
+    }
+
+    /* each of the three beside each of them */
+
+    assert_int_equal(seen, 0x1ff);
+}
+
+
+/* so many that no room is left for names */
+
+static void
+test_many_fields(void **state)
+{
+    char               name[GW_USAGE_MAX_NAME];
+    size_t             i, len;
+    gw_usage_field_t   fields[200];
+    gw_usage_record_t  rec = record();
+
+    (void) state;
+
+    memset(name, 'n', sizeof(name));
+
+    for (i = 0; i < 200; i++) {
+        fields[i].name = (gw_str_t) { sizeof(name), name };
+        fields[i].value = STR("x");
+    }
+
+    rec.fields = fields;
+    rec.nfields = 200;
+
+    len = gw_usage_write(event, &rec);
+
+    assert_in_range(len, GW_USAGE_MAX_EVENT - 72, GW_USAGE_MAX_EVENT);
+    assert_memory_equal(event + len - 2, "}}", 2);
+    assert_int_equal(gw_usage_room(&rec), GW_USAGE_MAX_EVENT);
+}
+
+
+static uint64_t
+draw(uint64_t *seed, uint64_t n)
+{
+    *seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+
+    return (*seed >> 16) % n;
+}
+
+
+/* with any strings and numbers, no event without values is above its room */
+
+static void
+test_room_is_enough(void **state)
+{
+    char              *text, *exact;
+    json_t            *value;
+    size_t             i, len, room;
+    unsigned           n, tight;
+    uint64_t           seed;
+    json_error_t       error;
+    gw_str_t          *strings[6];
+    gw_usage_field_t   fields[4];
+    gw_usage_record_t  rec;
+
+    static const char  names[] = "abcdefghijklmnopqrstuvwxyz";
+    static const char  likely[] = "\"\\\1\x7f\xff\xc3\xe2\x82\xac\xf0\x9f";
+
+    (void) state;
+
+    text = malloc(2048);
+    assert_non_null(text);
+
+    seed = 7;
+    tight = 0;
+
+    for (n = 0; n < 20000; n++) {
+        memset(&rec, 0, sizeof(rec));
+
+        for (i = 0; i < 2048; i++) {
+            text[i] = draw(&seed, 4) == 0 ? 'x'
+                      : draw(&seed, 2) ? likely[draw(&seed, sizeof(likely))]
+                                       : (char) draw(&seed, 256);
+        }
+
+        strings[0] = &rec.source;
+        strings[1] = &rec.subject;
+        strings[2] = &rec.api;
+        strings[3] = &rec.method;
+        strings[4] = &rec.tier;
+        strings[5] = &rec.request_id;
+
+        for (i = 0; i < 6; i++) {
+            strings[i]->len = draw(&seed, draw(&seed, 2) ? 40 : 600);
+            strings[i]->data = text + draw(&seed, 1400);
+        }
+
+        rec.fields = fields;
+        rec.nfields = draw(&seed, 2) ? draw(&seed, 5) : 0;
+
+        for (i = 0; i < rec.nfields; i++) {
+            fields[i].name.data = names + i;
+            fields[i].name.len = 1 + draw(&seed, 20);
+            fields[i].value.len = draw(&seed, draw(&seed, 2) ? 20 : 1200);
+            fields[i].value.data = text + draw(&seed, 800);
+        }
+
+        room = gw_usage_room(&rec);
+        assert_true(room <= GW_USAGE_MAX_EVENT);
+
+        for (i = 0; i < rec.nfields; i++) {
+            fields[i].value.len = 0;
+        }
+
+        rec.generation = draw(&seed, UINT64_MAX);
+        rec.sequence = UINT64_MAX >> draw(&seed, 64);
+        rec.time = (int64_t) (UINT64_MAX >> draw(&seed, 64));
+        rec.upstream = (int64_t) (UINT64_MAX >> draw(&seed, 64));
+        rec.duration = UINT64_MAX >> draw(&seed, 64);
+        rec.units = UINT64_MAX >> draw(&seed, 64);
+        rec.bytes_in = UINT64_MAX >> draw(&seed, 64);
+        rec.bytes_out = UINT64_MAX >> draw(&seed, 64);
+        rec.status = UINT_MAX >> draw(&seed, 32);
+        rec.limited = draw(&seed, 2) & 1;
+        rec.degraded = draw(&seed, 2) & 1;
+        rec.interim = draw(&seed, 2) & 1;
+
+        /* what is promised, and no byte more */
+
+        exact = malloc(room);
+        assert_non_null(exact);
+
+        len = gw_usage_write(exact, &rec);
+        assert_true(len <= room);
+
+        tight += room - len < 200;
+
+        value = json_loadb(exact, len,
+                           JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL
+                           | JSON_DECODE_INT_AS_REAL, &error);
+        assert_non_null(value);
+
+        json_decref(value);
+        free(exact);
+    }
+
+    assert_true(tight > 19000);
+    free(text);
+}
+
+
+static void
+test_mark(void **state)
+{
+    size_t           i;
+    gw_usage_mark_t  mark;
+
+    static const char *const  states[] = {
+        "open", "running", "closed", "adopted", "recovered"
+    };
+
+    (void) state;
+
+    memset(&mark, 0, sizeof(mark));
+
+    mark.generation = UINT64_C(0x00ab54a98ceb1f0a);
+    mark.number = 12;
+    mark.source = STR("gw\"1");
+    mark.time = INT64_C(1793882096789);
+    mark.state = GW_USAGE_RUNNING;
+    mark.sequence = 345;
+    mark.dropped = 6;
+
+    event[gw_usage_mark(event, &mark)] = '\0';
+
+    assert_string_equal(event,
+        "{\"specversion\":\"1.0\",\"id\":\"00ab54a98ceb1f0a-m12\","
+        "\"source\":\"gw\\\"1\",\"type\":\"gw.usage.mark.v1\","
+        "\"time\":\"2026-11-05T12:34:56.789Z\","
+        "\"datacontenttype\":\"application/json\",\"data\":{"
+        "\"state\":\"running\",\"generation\":\"00ab54a98ceb1f0a\","
+        "\"sequence\":345,\"dropped\":6}}");
+
+    for (i = GW_USAGE_OPEN; i <= GW_USAGE_RECOVERED; i++) {
+        char  member[32];
+
+        mark.state = (gw_usage_state_e) i;
+        event[gw_usage_mark(event, &mark)] = '\0';
+
+        strcpy(member, "{\"state\":\"");
+        strcat(member, states[i]);
+        strcat(member, "\",");
+
+        assert_non_null(strstr(event, member));
+    }
+}
+
+
+static void
+test_unfinished(void **state)
+{
+    gw_usage_unfinished_t  un;
+
+    (void) state;
+
+    memset(&un, 0, sizeof(un));
+
+    un.generation = UINT64_C(0x00ab54a98ceb1f0a);
+    un.sequence = 42;
+    un.source = STR("gw1");
+    un.subject = STR("alice");
+    un.api = STR("orders");
+    un.request_id = STR("4a7d");
+    un.start = INT64_C(1793882096789);
+
+    event[gw_usage_unfinished(event, &un)] = '\0';
+
+    assert_string_equal(event,
+        "{\"specversion\":\"1.0\",\"id\":\"00ab54a98ceb1f0a-42\","
+        "\"source\":\"gw1\",\"type\":\"gw.usage.unfinished.v1\","
+        "\"subject\":\"alice\",\"time\":\"2026-11-05T12:34:56.789Z\","
+        "\"datacontenttype\":\"application/json\",\"data\":{"
+        "\"api\":\"orders\",\"units\":0,\"request_id\":\"4a7d\","
+        "\"start\":\"2026-11-05T12:34:56.789Z\"}}");
+
+    memset(&un, 0, sizeof(un));
+
+    event[gw_usage_unfinished(event, &un)] = '\0';
+
+    assert_string_equal(event,
+        "{\"specversion\":\"1.0\",\"id\":\"0000000000000000-0\","
+        "\"source\":\"\",\"type\":\"gw.usage.unfinished.v1\","
+        "\"time\":\"1970-01-01T00:00:00.000Z\","
+        "\"datacontenttype\":\"application/json\",\"data\":{"
+        "\"api\":null,\"units\":0,\"request_id\":null,"
+        "\"start\":\"1970-01-01T00:00:00.000Z\"}}");
+}
+
+
+/* a mark and an unfinished request, at their largest */
+
+static void
+test_largest_of_the_others(void **state)
+{
+    char                   text[GW_USAGE_MAX_SUBJECT];
+    gw_usage_mark_t        mark;
+    gw_usage_unfinished_t  un;
+
+    (void) state;
+
+    memset(&mark, 0xff, sizeof(mark));
+    memset(&un, 0xff, sizeof(un));
+    memset(text, 1, sizeof(text));
+
+    mark.source = (gw_str_t) { sizeof(text), text };
+    mark.state = GW_USAGE_RECOVERED;
+
+    un.source = (gw_str_t) { sizeof(text), text };
+    un.subject = (gw_str_t) { GW_USAGE_MAX_SUBJECT, text };
+    un.api = (gw_str_t) { GW_USAGE_MAX_API, text };
+    un.request_id = (gw_str_t) { GW_USAGE_MAX_REQUEST_ID, text };
+
+    /* event has as much memory as promised */
+
+    assert_true(gw_usage_mark(event, &mark) > 6 * GW_USAGE_MAX_SOURCE);
+    assert_true(gw_usage_unfinished(event, &un) > 6 * GW_USAGE_MAX_SUBJECT);
+}
+
+
+static void
+test_name(void **state)
+{
+    char      text[GW_USAGE_MAX_NAME + 1];
+    size_t    i;
+    gw_str_t  s;
+
     static const struct {
-        gw_str_t     in;
-        const char  *out;
+        gw_str_t  text;
+        int       rc;
     } tests[] = {
-        { gw_str("a\"b\\c/d"), "\"a\\\"b\\\\c/d\"" },
-        { gw_str("\0\t\n\r\x1f\x7f"),
-          "\"\\u0000\\u0009\\u000a\\u000d\\u001f\\u007f\"" },
-
-        /* well-formed: 2, 3 and 4 bytes, the first and last of each */
-        { gw_str("\xc2\x80 \xdf\xbf"), "\"\xc2\x80 \xdf\xbf\"" },
-        { gw_str("\xe0\xa0\x80 \xed\x9f\xbf \xee\x80\x80 \xef\xbf\xbf"),
-          "\"\xe0\xa0\x80 \xed\x9f\xbf \xee\x80\x80 \xef\xbf\xbf\"" },
-        { gw_str("\xf0\x90\x80\x80 \xf4\x8f\xbf\xbf"),
-          "\"\xf0\x90\x80\x80 \xf4\x8f\xbf\xbf\"" },
-
-        /* alone, never used, overlong */
-        { gw_str("\x80 \xbf"), "\"\xef\xbf\xbd \xef\xbf\xbd\"" },
-        { gw_str("\xc0\xc1\xf5\xff"),
-          "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
-        { gw_str("\xc0\xaf"), "\"\xef\xbf\xbd\xef\xbf\xbd\"" },
-        { gw_str("\xe0\x9f\xbf"),
-          "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
-
-        /* a surrogate, and above U+10FFFF */
-        { gw_str("\xed\xa0\x80"),
-          "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
-        { gw_str("\xf4\x90\x80\x80"),
-          "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
-
-        /* one replacement for what might have begun a character */
-        { gw_str("\xe2\x82\x41"), "\"\xef\xbf\xbd" "A\"" },
-        { gw_str("\xf0\x9f\x98\""), "\"\xef\xbf\xbd\\\"\"" },
-        { gw_str("\xf0\x9f"), "\"\xef\xbf\xbd\"" },
-        { gw_str("\xc3"), "\"\xef\xbf\xbd\"" },
+        { gw_str("a"), GW_OK },
+        { gw_str("_"), GW_OK },
+        { gw_str("model"), GW_OK },
+        { gw_str("azAZ_09"), GW_OK },
+        { gw_str("_0"), GW_OK },
+        { gw_str("Api"), GW_OK },
+        { gw_str("apis"), GW_OK },
+        { gw_str("ap"), GW_OK },
+        { gw_str("start"), GW_OK },
+        { gw_str(""), GW_ERROR },
+        { gw_str("0a"), GW_ERROR },
+        { gw_str("9"), GW_ERROR },
+        { gw_str("a-b"), GW_ERROR },
+        { gw_str("a.b"), GW_ERROR },
+        { gw_str("a b"), GW_ERROR },
+        { gw_str("a\"b"), GW_ERROR },
+        { gw_str("a\0"), GW_ERROR },
+        { gw_str("a@"), GW_ERROR },
+        { gw_str("a["), GW_ERROR },
+        { gw_str("a`"), GW_ERROR },
+        { gw_str("a{"), GW_ERROR },
+        { gw_str("a/"), GW_ERROR },
+        { gw_str("a:"), GW_ERROR },
+        { gw_str("\xc3\xa9"), GW_ERROR },
     };
 
     (void) state;
 
     for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-        char  *p, *end;
-
-        rec.api = tests[i].in;
-        write_event(&rec);
-
-        p = strstr(event, "{\"api\":");
-        assert_non_null(p);
-        p += sizeof("{\"api\":") - 1;
-
-        end = strstr(p, ",\"method\":");
-        assert_non_null(end);
-        *end = '\0';
-
-        assert_string_equal(p, tests[i].out);
-
-        json_decref(parse_event(&rec));
+        assert_int_equal(gw_usage_name(&tests[i].text), tests[i].rc);
     }
+
+    memset(text, 'n', sizeof(text));
+    s.data = text;
+
+    s.len = GW_USAGE_MAX_NAME;
+    assert_int_equal(gw_usage_name(&s), GW_OK);
+
+    s.len = GW_USAGE_MAX_NAME + 1;
+    assert_int_equal(gw_usage_name(&s), GW_ERROR);
 }
 
 
-/* every day of nginx's life and of some centuries around it */
+/* no member that an event has is free, and all others are */
 
 static void
-test_time(void **state)
+test_name_of_members(void **state)
 {
-    char       ours[32], text[32];
-    time_t     t;
-    int64_t    ms;
-    struct tm  tm;
+    json_t            *value, *member;
+    gw_str_t           s;
+    unsigned           n;
+    const char        *key;
+    gw_usage_record_t  rec = record();
 
     (void) state;
 
-    for (ms = 0; ms < INT64_C(253402300800000); ms += 86399999) {
+    n = 0;
+    value = parse_event(&rec);
 
-        t = (time_t) (ms / 1000);
-        assert_non_null(gmtime_r(&t, &tm));
+    json_object_foreach(json_object_get(value, "data"), key, member) {
+        s.data = key;
+        s.len = strlen(key);
 
-        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-        snprintf(text + 19, sizeof(text) - 19, ".%03uZ",
-                 (unsigned) (ms % 1000));
-
-        *gw_usage_time(ours, ms) = '\0';
-        assert_string_equal(ours, text);
+        assert_int_equal(gw_usage_name(&s), GW_ERROR);
+        n++;
     }
 
-    *gw_usage_time(ours, -1) = '\0';
-    assert_string_equal(ours, "1970-01-01T00:00:00.000Z");
+    assert_int_equal(n, sizeof(gw_usage_members) / sizeof(gw_str_t));
 
-    *gw_usage_time(ours, INT64_MAX) = '\0';
-    assert_string_equal(ours, "9999-12-31T23:59:59.999Z");
+    json_decref(value);
 }
 
 
@@ -409,9 +855,17 @@ main(void)
         cmocka_unit_test(test_all_members_in_order),
         cmocka_unit_test(test_no_values),
         cmocka_unit_test(test_long_strings_are_left_out),
-        cmocka_unit_test(test_largest_event),
-        cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_room),
+        cmocka_unit_test(test_interim),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_fields_without_room),
+        cmocka_unit_test(test_many_fields),
+        cmocka_unit_test(test_room_is_enough),
+        cmocka_unit_test(test_mark),
+        cmocka_unit_test(test_unfinished),
+        cmocka_unit_test(test_largest_of_the_others),
+        cmocka_unit_test(test_name),
+        cmocka_unit_test(test_name_of_members),
         cmocka_unit_test(test_id),
         cmocka_unit_test(test_units),
     };
