@@ -2,8 +2,8 @@
 
 # Copyright (C) The nginx gateway modules authors
 
-# Runs test programs one after the other, those of t/e2e beside the others,
-# and adds up:
+# Runs test programs one after the other, those of t/e2e in two more runs
+# beside the others, and adds up:
 #
 #     tools/runtests.pl build/unit/test_a t/b.t t/e2e/c.t ...
 #
@@ -63,11 +63,11 @@ make_path($run);
 
 mkdir "$run/sanitizer" and chmod 01777, "$run/sanitizer";
 
-my $beside = start_beside();
+my @beside = start_beside();
 
 prepare() if grep { /\.t\z/ } @ARGV;
 run_all(@ARGV);
-add_beside() if $beside;
+add_beside($_) for @beside;
 report();
 
 exit($failed ? 1 : 0);
@@ -101,39 +101,55 @@ sub remove_old {
 
 
 # end-to-end tests have servers of their own and mostly wait for them: they
-# are another run at the same time
+# are other runs at the same time, the longest of them in one of their own
 
 sub start_beside {
-    my @apart = grep { m{(?:\A|/)t/e2e/} } @ARGV;
+    my (%apart, @rest, @started);
 
-    return if !@apart || @apart == @ARGV;
+    for my $file (@ARGV) {
+        if ($file =~ m{(?:\A|/)t/e2e/(usage|kafka)?}) {
+            push @{$apart{$1 ? 'usage' : 'others'}}, $file;
 
-    my $pid = fork() // die "fork: $!\n";
-
-    if (!$pid) {
-        open(STDOUT, '>', "$run/beside") && open(STDERR, '>&', \*STDOUT)
-            or POSIX::_exit(1);
-
-        exec($^X, $self, @apart) or POSIX::_exit(1);
+        } else {
+            push @rest, $file;
+        }
     }
 
-    @ARGV = grep { !m{(?:\A|/)t/e2e/} } @ARGV;
+    return if !@rest;
 
-    return $pid;
+    for my $name (sort keys %apart) {
+        my $pid = fork() // die "fork: $!\n";
+
+        if (!$pid) {
+            open(STDOUT, '>', "$run/beside-$name")
+                && open(STDERR, '>&', \*STDOUT)
+                or POSIX::_exit(1);
+
+            exec($^X, $self, @{$apart{$name}}) or POSIX::_exit(1);
+        }
+
+        push @started, { name => $name, pid => $pid };
+    }
+
+    @ARGV = @rest;
+
+    return @started;
 }
 
 
 sub add_beside {
-    waitpid($beside, 0);
+    my ($beside) = @_;
 
-    my $said = slurp("$run/beside");
+    waitpid($beside->{pid}, 0);
+
+    my $said = slurp("$run/beside-$beside->{name}");
 
     if ($said =~ s/^(\d+) passed, (\d+) failed\n*\z//m) {
         $passed += $1;
         $failed += $2;
 
     } else {
-        push @trouble, 't/e2e: the run beside this one came to no end';
+        push @trouble, "t/e2e: the run of \"$beside->{name}\" came to no end";
         $failed++;
     }
 
