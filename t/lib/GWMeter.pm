@@ -25,6 +25,8 @@ package GWMeter;
 #     ->files             names of what is left in them, but for the lock
 #     ->generations       those that have files, { GENERATION => owned }
 #     ->survivors         processes of this nginx, whoever their parent is
+#     ->trouble           as that of a gateway, but for what the master says
+#                         of those that kill_workers() or kill_all() killed
 #     ->workers_started   how often a worker was started, by the error log
 #     ->workers_of($pid)  workers of another master
 #     ->steady            waits for all workers, and no one else
@@ -289,6 +291,7 @@ sub workers_started {
 sub kill_workers {
     my ($self, $signal, @pids) = @_;
 
+    $self->killed($signal, @pids);
     kill($signal, @pids);
 
     wait_for(sub { !grep { GWTest::Gateway::is_alive($_) } @pids },
@@ -302,6 +305,8 @@ sub kill_all {
     my ($self, $signal) = @_;
 
     my @pids = ($self->master, $self->workers);
+
+    $self->killed($signal, @pids);
 
     # in any order
 
@@ -317,11 +322,34 @@ sub kill_all {
     wait_for(sub {
         my @left = $self->survivors;
 
-        kill('KILL', @left) if $signal eq 'KILL';
+        if ($signal eq 'KILL') {
+            $self->killed($signal, @left);
+            kill('KILL', @left);
+        }
+
         !@left;
     }, "all processes to end by $signal", 60);
 
     $self->{master} = undef;
+}
+
+
+sub killed {
+    my ($self, $signal, @pids) = @_;
+
+    @{$self->{killed}}{@pids} = () if $signal eq 'KILL';
+}
+
+
+# of processes that were killed here the master tells, if it lives to do so
+
+sub trouble {
+    my ($self) = @_;
+
+    return grep {
+        !/ process (\d+) exited on signal 9/ && !/ was locked by (\d+)/
+            || !exists $self->{killed}{$1}
+    } $self->SUPER::trouble;
 }
 
 
