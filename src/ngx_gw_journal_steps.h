@@ -81,6 +81,20 @@ ngx_msec_int_t ngx_gw_journal_exit_left(ngx_msec_t start);
 void ngx_gw_journal_sync_run(ngx_gw_journal_lane_t *lane);
 void ngx_gw_journal_sync_done(ngx_gw_journal_lane_t *lane);
 
+/* the next thing for the syncer to do, NULL if its list is full */
+
+ngx_gw_journal_op_t *ngx_gw_journal_sync_op(ngx_gw_journal_t *j,
+    ngx_gw_journal_op_e op, ngx_gw_journal_segment_t *seg);
+
+
+/* what Kafka refused goes to the dead letters: asked for, in a thread, done */
+
+void ngx_gw_journal_bury(ngx_gw_journal_t *j);
+ngx_err_t ngx_gw_journal_bury_run(ngx_gw_journal_place_t *place,
+    ngx_gw_journal_op_t *op);
+void ngx_gw_journal_bury_done(ngx_gw_journal_t *j,
+    const ngx_gw_journal_op_t *op);
+
 
 /* looks for orphans now and then; goes on with one */
 

@@ -16,9 +16,6 @@
 #define NGX_GW_JOURNAL_LAST  4
 
 
-static ngx_gw_journal_op_t *ngx_gw_journal_sync_op(ngx_gw_journal_t *j,
-    ngx_gw_journal_op_e op, ngx_gw_journal_segment_t *seg);
-static void ngx_gw_journal_sync_refused(ngx_gw_journal_t *j);
 static void ngx_gw_journal_sync_own(ngx_gw_journal_t *j);
 static void ngx_gw_journal_sync_tails(ngx_gw_journal_t *j);
 static void ngx_gw_journal_sync_remove(ngx_gw_journal_t *j,
@@ -28,12 +25,10 @@ static ngx_uint_t ngx_gw_journal_sync_left(ngx_gw_journal_t *j,
 static void ngx_gw_journal_sync_drained(ngx_gw_journal_t *j);
 static ngx_err_t ngx_gw_journal_sync_step(ngx_gw_journal_place_t *place,
     ngx_gw_journal_op_t *op);
-static ngx_err_t ngx_gw_journal_sync_bury(ngx_gw_journal_place_t *place,
-    ngx_gw_journal_op_t *op);
 static void ngx_gw_journal_sync_applied(ngx_gw_journal_t *j,
     ngx_gw_journal_op_t *op);
-static void ngx_gw_journal_sync_buried(ngx_gw_journal_t *j,
-    ngx_gw_journal_op_t *op);
+static void ngx_gw_journal_sync_stayed(ngx_gw_journal_drain_t *drain,
+    const ngx_gw_journal_op_t *op);
 static void ngx_gw_journal_sync_age(ngx_gw_journal_t *j);
 
 
@@ -49,7 +44,7 @@ ngx_gw_journal_sync(ngx_gw_journal_t *j)
 
     /* what is refused is read from maps, which are released behind it */
 
-    ngx_gw_journal_sync_refused(j);
+    ngx_gw_journal_bury(j);
     ngx_gw_journal_sync_own(j);
     ngx_gw_journal_sync_drained(j);
 
@@ -99,7 +94,7 @@ ngx_gw_journal_sync_now(ngx_gw_journal_t *j, ngx_msec_t start)
 }
 
 
-static ngx_gw_journal_op_t *
+ngx_gw_journal_op_t *
 ngx_gw_journal_sync_op(ngx_gw_journal_t *j, ngx_gw_journal_op_e op,
     ngx_gw_journal_segment_t *seg)
 {
@@ -126,46 +121,6 @@ ngx_gw_journal_sync_op(ngx_gw_journal_t *j, ngx_gw_journal_op_e op,
     }
 
     return o;
-}
-
-
-static void
-ngx_gw_journal_sync_refused(ngx_gw_journal_t *j)
-{
-    uint64_t                  n;
-    ngx_gw_journal_op_t      *op;
-    ngx_gw_journal_flight_t  *flight;
-
-    if (j->refused == 0) {
-        return;
-    }
-
-    for (n = j->head; n != j->tail; n++) {
-        flight = &j->flights[n % NGX_GW_JOURNAL_FLYING];
-
-        if (flight->state != NGX_GW_JOURNAL_REFUSED) {
-            continue;
-        }
-
-        /* half of the list: many of them must not delay the copies */
-
-        if (j->nops == NGX_GW_JOURNAL_OPS / 2) {
-            return;
-        }
-
-        op = ngx_gw_journal_sync_op(j, NGX_GW_JOURNAL_BURY, NULL);
-        if (op == NULL) {
-            return;
-        }
-
-        op->file = flight->segment->file;
-        op->flight = n;
-        op->from = flight->start;
-        op->to = flight->end;
-        op->data = flight->segment->memory ? flight->segment->data : NULL;
-
-        flight->state = NGX_GW_JOURNAL_BURYING;
-    }
 }
 
 
@@ -254,15 +209,18 @@ ngx_gw_journal_sync_remove(ngx_gw_journal_t *j, ngx_gw_journal_segment_t *seg)
 
 
 /*
- * An event's request leaves the table first: who begins anew would not see it.
+ * An event's request leaves the table first, and only then its segment goes:
+ * who begins anew would not see it.
  */
 
 static ngx_uint_t
 ngx_gw_journal_sync_left(ngx_gw_journal_t *j, ngx_gw_journal_drain_t *drain)
 {
-    ngx_uint_t             i;
+    ngx_uint_t             i, n;
     ngx_gw_journal_op_t   *op;
     ngx_gw_journal_cut_t  *cut;
+
+    n = 0;
 
     for (i = 0; drain->logged && i < drain->ncuts; i++) {
         cut = &drain->cuts[i];
@@ -280,9 +238,10 @@ ngx_gw_journal_sync_left(ngx_gw_journal_t *j, ngx_gw_journal_drain_t *drain)
         op->from = cut->slot;
         cut->left = 1;
         drain->logged--;
+        n++;
     }
 
-    return drain->logged;
+    return drain->logged + n;
 }
 
 
@@ -377,7 +336,7 @@ ngx_gw_journal_sync_step(ngx_gw_journal_place_t *place,
         return ngx_gw_journal_file_release(place, &op->file);
 
     case NGX_GW_JOURNAL_BURY:
-        return ngx_gw_journal_sync_bury(place, op);
+        return ngx_gw_journal_bury_run(place, op);
 
     case NGX_GW_JOURNAL_LEAVE:
         return ngx_gw_journal_file_leave(place, op->file.generation, op->from);
@@ -385,60 +344,6 @@ ngx_gw_journal_sync_step(ngx_gw_journal_place_t *place,
     default: /* NGX_GW_JOURNAL_REMOVE */
         return ngx_gw_journal_file_remove(place, &op->file, op->to, op->bad);
     }
-}
-
-
-static ngx_err_t
-ngx_gw_journal_sync_bury(ngx_gw_journal_place_t *place,
-    ngx_gw_journal_op_t *op)
-{
-    char       *copy;
-    size_t      len;
-    ssize_t     n;
-    ngx_err_t   err;
-
-    len = op->to - op->from;
-
-    if (op->data == NULL && op->file.map) {
-        op->data = op->file.map;
-    }
-
-    if (op->data) {
-        return ngx_gw_journal_file_bury(place, op->file.generation,
-                                        op->data + op->from, len);
-    }
-
-    err = ngx_gw_journal_file_open(place, &op->file);
-
-    if (err) {
-        return err;
-    }
-
-    copy = malloc(len);
-
-    if (copy == NULL) {
-        place->what = "malloc()";
-        err = NGX_ENOMEM;
-
-    } else {
-        n = ngx_gw_journal_file_read(&op->file, copy, len, (off_t) op->from,
-                                     &err);
-
-        if (n == (ssize_t) len) {
-            err = ngx_gw_journal_file_bury(place, op->file.generation, copy,
-                                           len);
-
-        } else if (n >= 0) {
-            place->what = "the segment is too short";
-            err = EIO;
-        }
-
-        free(copy);
-    }
-
-    (void) close(op->file.fd);
-
-    return err;
 }
 
 
@@ -531,10 +436,15 @@ ngx_gw_journal_sync_applied(ngx_gw_journal_t *j, ngx_gw_journal_op_t *op)
         break;
 
     case NGX_GW_JOURNAL_BURY:
-        ngx_gw_journal_sync_buried(j, op);
+        ngx_gw_journal_bury_done(j, op);
         break;
 
     case NGX_GW_JOURNAL_LEAVE:
+
+        if (op->err) {
+            ngx_gw_journal_sync_stayed(j->drain, op);
+        }
+
         break;
 
     default: /* NGX_GW_JOURNAL_FINISH */
@@ -549,30 +459,21 @@ ngx_gw_journal_sync_applied(ngx_gw_journal_t *j, ngx_gw_journal_op_t *op)
 }
 
 
+/* its slot is not free yet, the next time it may be */
+
 static void
-ngx_gw_journal_sync_buried(ngx_gw_journal_t *j, ngx_gw_journal_op_t *op)
+ngx_gw_journal_sync_stayed(ngx_gw_journal_drain_t *drain,
+    const ngx_gw_journal_op_t *op)
 {
-    ngx_gw_journal_flight_t  *flight;
+    ngx_uint_t  i;
 
-    /* it may be fed again already, after the loss of the producer */
+    for (i = 0; i < drain->ncuts; i++) {
 
-    if (op->flight - j->head >= j->tail - j->head) {
-        return;
+        if (drain->cuts[i].slot == op->from) {
+            drain->cuts[i].left = 0;
+            drain->logged++;
+        }
     }
-
-    flight = &j->flights[op->flight % NGX_GW_JOURNAL_FLYING];
-
-    if (op->err) {
-        flight->state = NGX_GW_JOURNAL_REFUSED;
-        return;
-    }
-
-    flight->state = NGX_GW_JOURNAL_LANDED;
-
-    j->refused--;
-    j->count.dead++;
-
-    ngx_gw_journal_land(j);
 }
 
 

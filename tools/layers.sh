@@ -85,6 +85,7 @@ ngx_gw_journal_steps    ngx_gw_journal_core
 ngx_gw_journal_sync     ngx_gw_journal_steps
 ngx_gw_kafka        ngx_gw_kafka_conf ngx_gw_kafka_core
 ngx_gw_kafka        ngx_gw_kafka_producer
+ngx_gw_journal_bury     ngx_gw_journal_steps
 ngx_gw_journal_conf_init     ngx_gw_journal_conf
 ngx_gw_journal_dir       ngx_gw_journal_file
 ngx_gw_journal_dir_room  ngx_gw_journal_dir
