@@ -166,8 +166,11 @@ my ($last) = reverse sort grep {
 my ($name) = $last =~ m{([^/]+)\z};
 
 $bytes = slurp(-e "$tails/$name" ? "$tails/$name" : $last) =~ s/\0+\z//r;
-truncate($_, $HEADER + int((length($bytes) - $HEADER) / 2) + 3)
-    for grep { -e } $last, "$tails/$name";
+
+my $inside = 50 + rindex($bytes, '{"specversion"',
+                         int((length($bytes) + $HEADER) / 2));
+
+truncate($_, $inside) for grep { -e } $last, "$tails/$name";
 
 # an independent look at what is left: by the tool, without nginx
 
