@@ -17,8 +17,10 @@ BEGIN {
     $library = "$ENV{TEST_NGINX_RUN}/clock.so";
 
     system($ENV{CC} || 'cc', '-shared', '-fPIC', '-O1', '-o', $library,
-           't/lib/clock.c') == 0
+           't/lib/clock.c', '-ldl') == 0
         or die "cannot compile clock.c\n";
+
+    mkdir $clock or die "$clock: $!\n";
 
     $ENV{CLOCK} = $clock;
     $ENV{LD_PRELOAD} = $library;
@@ -39,15 +41,14 @@ set_clock(0);
 sub set_clock {
     my ($offset) = @_;
 
-    open(my $fh, '>', "$clock.new") or die "$clock.new: $!\n";
+    open(my $fh, '>', "$clock/new") or die "$clock/new: $!\n";
     print $fh $offset;
     close($fh);
 
-    rename("$clock.new", $clock) or die "$clock: $!\n";
+    rename("$clock/new", "$clock/time") or die "$clock/time: $!\n";
 }
 
 
-env_to_nginx('CLOCK');
 no_long_string();
 run_tests();
 

@@ -3,7 +3,7 @@
 # What a disk, a clock, Kafka, or somebody who is at the files, may do to a
 # journal: events are lost only where they can't be kept, and then it is told.
 #
-# t/lib/disk_clock.c makes the faults.
+# t/lib/faults.c and t/lib/clock.c make the faults.
 
 use strict;
 use warnings;
@@ -14,24 +14,18 @@ use IO::Socket::INET;
 use List::Util qw(max);
 use Test::More;
 
-use GWMeter;
-use GWMeterProof;
+use GWMeterFault;
 use GWTest;
 
 
 my $PADDING = "X-Padding: " . 'p' x 1000;
+my $HEADER = 1024;               # of a segment
 my $HEAD = 24;                   # of a record without a key
 my $EVENTS = 8;                  # that need less than half of a segment
 
-my $library = run_dir() . '/disk_clock.so';
-
-system($ENV{CC} || 'cc', '-shared', '-fPIC', '-O1', '-o', $library,
-       "$GWTest::ROOT/t/lib/disk_clock.c", '-ldl') == 0
-    or die "cannot compile disk_clock.c\n";
-
 my $kafka = GWTest::Server->new('mock-kafka', 'faults-kafka');
 my $only = $ENV{GW_ONLY} // '.';
-my ($meter, $faults, $metrics);
+my $meter;
 
 
 # the journal of one worker, with small segments
@@ -39,23 +33,11 @@ my ($meter, $faults, $metrics);
 sub begin {
     my ($name, $journal, $http) = @_;
 
-    $faults = run_dir() . "/faults-$name";
-    $metrics = free_port();
-
-    mkdir $faults or die "$faults: $!\n";
-    chmod 0777, $faults;
-
     $http //= '';
 
-    $meter = GWMeter->new(
-        name => $name, kafka => $kafka, workers => 1,
+    $meter = GWMeterFault->new(
+        name => $name, kafka => $kafka, workers => 1, faults => 1, clock => 1,
         journal => "segment=64k $journal",
-        env => {
-            LD_PRELOAD => $library,
-            FAULTS => $faults,
-            ASAN_OPTIONS => ($ENV{ASAN_OPTIONS} // '')
-                            . ',verify_asan_link_order=0',
-        },
         http => <<"END");
     gw_usage_kafka_set  reconnect.backoff.ms      10;
     gw_usage_kafka_set  reconnect.backoff.max.ms  100;
@@ -64,15 +46,6 @@ sub begin {
     gw_usage_field  more    \$http_x_padding;
     gw_usage_field  rest    \$http_x_padding;
     $http
-
-    server {
-        listen      127.0.0.1:$metrics;
-        access_log  off;
-
-        location / {
-            gw_metrics;
-        }
-    }
 END
 }
 
@@ -87,34 +60,14 @@ sub end {
                        && !/\[crit\]/ } $meter->trouble ], [],
               'no alert in the error log');
 
+    # what GWMeterFault may leave, and has no events
+
+    is_deeply([ map { $meter->aside($_) } qw(bad dead kept) ], [],
+              'no file was put aside');
+    unlike($meter->access_log, qr/^- \S+ 503 /m, 'no request was refused');
+
     return ([ sort grep { !/\A(?:dropped|gap|incomplete|lost):/ } @problems ],
             [ map { /\Agap: (.*)/ } @problems ], $proof);
-}
-
-
-sub fault {
-    my ($name, $text) = @_;
-
-    open(my $fh, '>', "$faults/$name.new") or die "$name: $!\n";
-    print $fh $text // '';
-    close($fh);
-    chmod 0666, "$faults/$name.new";
-    rename("$faults/$name.new", "$faults/$name") or die "$name: $!\n";
-}
-
-
-sub repair {
-    unlink map { "$faults/$_" } @_;
-}
-
-
-sub metric {
-    my ($name) = @_;
-
-    my $r = GWTest::request($metrics, 'GET', '/');
-
-    return $r->{body} =~ /^gw_usage_$name (\S+)$/m ? $1
-                                                   : die "no metric $name\n";
 }
 
 
@@ -173,11 +126,11 @@ sub fill {
     }, 'the last segment');
 
     for my $header ($PADDING, 'X-Padding: ' . 'p' x 30) {
-        my $dropped = metric('dropped_total');
+        my $dropped = $meter->metric('dropped_total');
 
         wait_for(sub {
             requests(20, $path, $header);
-            metric('dropped_total') > $dropped + 200;
+            $meter->metric('dropped_total') > $dropped + 200;
         }, 'the journal to be full');
     }
 }
@@ -230,7 +183,7 @@ sub scenario {
 
 scenario 'a disk that is synced seldom' => sub {
     begin('seldom', 'size=64m sync=10s');
-    fault('quick');
+    $meter->fault(sync => 'skip');
 
     # tails are given back when there are many, not only by the timer
 
@@ -252,7 +205,7 @@ scenario 'a disk that is synced seldom' => sub {
 
     # somebody who cleans a tmpfs
 
-    my $failures = metric('file_failures_total');
+    my $failures = $meter->metric('file_failures_total');
 
     chmod(01777, $meter->tails);
     remove_tree(glob $meter->tails . '/*');
@@ -261,7 +214,8 @@ scenario 'a disk that is synced seldom' => sub {
         mapped() > 1;
     }, 'another folder for tails');
 
-    cmp_ok(metric('file_failures_total'), '>', $failures, 'it is counted');
+    cmp_ok($meter->metric('file_failures_total'), '>', $failures,
+           'it is counted');
 
     my $n = max(mapped());
 
@@ -279,7 +233,7 @@ scenario 'a disk that is synced seldom' => sub {
 
 scenario 'many segments that wait for Kafka' => sub {
     begin('backlog', 'size=64m sync=50ms');
-    fault('quick');
+    $meter->fault(sync => 'skip');
     $kafka->order('down all');
 
     my $n = 50;
@@ -298,24 +252,25 @@ scenario 'many segments that wait for Kafka' => sub {
 
     # all are acknowledged before the next of them is removed
 
-    fault('hold');
+    $meter->fault(datasync => 'hang');
     requests(1, '/here');
-    wait_for(sub { -e "$faults/held" }, 'a copy to begin');
+    wait_for(sub { $meter->hung }, 'a copy to begin');
 
     $kafka->order('up all');
-    wait_for(sub { metric('pending') == 0 }, 'Kafka to have all');
+    wait_for(sub { $meter->metric('pending') == 0 }, 'Kafka to have all');
     cmp_ok(scalar(owned()), '>', $n, 'none is removed yet');
 
-    my $appended = metric('appended_total');
+    my $appended = $meter->metric('appended_total');
 
     requests(1, '/here');
-    wait_for(sub { metric('appended_total') > $appended }, 'one more event');
+    wait_for(sub { $meter->metric('appended_total') > $appended },
+             'one more event');
 
-    fault('log');
-    repair('hold');
+    $meter->fault(log => '');
+    $meter->fault('datasync');
     wait_for(sub { owned() < 8 }, 'what is done to be removed');
 
-    my @log = split /\n/, GWTest::slurp("$faults/log");
+    my @log = split /\n/, GWTest::slurp($meter->control . '/log');
     my %removed = map { $_ => 1 } map { m{^unlink (\S+)} } @log;
     my (%before, $found);
 
@@ -339,7 +294,7 @@ scenario 'segments that can not be read again' => sub {
     gw_usage_kafka_set  queue.buffering.max.messages  10;
     gw_usage_kafka_set  linger.ms                     1;
 END
-    fault('quick');
+    $meter->fault(sync => 'skip');
     $kafka->order('down all');
 
     wait_for(sub {
@@ -358,7 +313,7 @@ END
 
     push @lost, @ids[@ids / 2 .. $#ids];
     truncate($cut, $middle - $HEAD) or die "$cut: $!\n";
-    fault('eio', $bad);
+    $meter->fault(read => 'EIO', $HEADER, $bad);
 
     $kafka->order('up all');
     wait_for(sub {
@@ -368,8 +323,8 @@ END
     wait_for(sub { owned('bad') == 2 }, 'those two to be put aside');
 
     is_deeply([ owned('bad') ], [ 3, 5 ], 'the segments put aside');
-    is(-s "$faults/failed", 10, 'tries to read the bad one');
-    is(metric('corrupt_total'), 2, 'both are counted');
+    is(-s $meter->control . '/failed', 10, 'tries to read the bad one');
+    is($meter->metric('corrupt_total'), 2, 'both are counted');
 
     unlink glob $meter->journal . '/*.bad';
 
@@ -388,10 +343,10 @@ scenario 'a rejected request cut off by a death' => sub {
 
     my @old = $meter->workers;
 
-    fault('realpath');
+    $meter->fault(realpath => '');
     requests(1, '/no');
     wait_for(sub { !GWTest::Gateway::is_alive($old[0]) }, 'the death');
-    ok(!-e "$faults/realpath", 'it was there');
+    ok(!-e $meter->control . '/realpath', 'it was there');
     $meter->steady;
 
     my ($problems, $gaps, $proof) = end();
@@ -405,7 +360,7 @@ scenario 'a rejected request cut off by a death' => sub {
 scenario 'full, and requests under way have room' => sub {
     begin('room', 'size=1m full=reject sync=50ms',
           'gw_usage_interval  1s;');
-    fault('quick');
+    $meter->fault(sync => 'skip');
     $kafka->order('down all');
 
     my @held = map {
@@ -414,17 +369,17 @@ scenario 'full, and requests under way have room' => sub {
                                   'Content-Length' => 1 ])
     } 1 .. 4;
 
-    wait_for(sub { metric('requests') == 4 }, 'requests under way');
+    wait_for(sub { $meter->metric('requests') == 4 }, 'requests under way');
 
     # what is rejected takes its sequence without asking for room; so do
     # interim events
 
     fill('/no');
 
-    my $dropped = metric('dropped_total');
+    my $dropped = $meter->metric('dropped_total');
 
     wait_for(sub {
-        metric('dropped_total') > $dropped + 16;
+        $meter->metric('dropped_total') > $dropped + 16;
     }, 'interim events to be dropped');
 
     syswrite($_, 'a') for @held;
@@ -453,7 +408,7 @@ scenario 'full, and requests under way have room' => sub {
 
 scenario 'full for long, then the end' => sub {
     begin('long', 'size=1m sync=50ms');
-    fault('quick');
+    $meter->fault(sync => 'skip');
     $kafka->order('down all');
 
     fill('/here');
@@ -463,13 +418,13 @@ scenario 'full for long, then the end' => sub {
     my ($ahead, $same, $last) = (0, 0, -1);
 
     wait_for(sub {
-        my ($before, $dropped) = ($last, metric('dropped_total'));
+        my ($before, $dropped) = ($last, $meter->metric('dropped_total'));
 
-        fault('clock', $ahead += 11);
+        $meter->fault(monotonic => $ahead += 11);
         requests(1, '/here');
-        wait_for(sub { metric('dropped_total') > $dropped }, 'a tick');
+        wait_for(sub { $meter->metric('dropped_total') > $dropped }, 'a tick');
 
-        $last = metric('appended_total');
+        $last = $meter->metric('appended_total');
         $same = $last == $before ? $same + 1 : 0;
         $same == 3;
     }, 'no room for a mark');

@@ -9,12 +9,16 @@ package GWMeterFault;
 #
 # More arguments: disk => SIZE, memory => SIZE have the journal, or its tails,
 # on a tmpfs of that size (if can_mount()); faults => 1 puts t/lib/faults.c
-# between nginx and the disk; topic => { NAME => VALUE } makes the topic with
-# this configuration (a real Kafka); server => TEXT goes into the server
-# block, locations => TEXT before the others.
+# between nginx and the disk, clock => 1 t/lib/clock.c between it and its
+# clocks; topic => { NAME => VALUE } makes the topic with this configuration
+# (a real Kafka); server => TEXT goes into the server block, locations => TEXT
+# before the others.
 #
-#     ->fault(CALL => ERROR)   by name, "EIO", or "hang"; none ends it
+#     ->fault(CALL => ERROR)   by name, "EIO", or as these two have it, "hang";
+#                              none ends it
+#     ->fault(CALL => ERROR, OFFSET, FILE)
 #     ->hung                   a call hangs, since a fault was set
+#     ->control                the folder where faults are
 #     ->metric(NAME)           gw_usage_NAME, now
 #     ->metrics_are(NAME => N, ...)   waits for it, false if in vain
 #     ->tool(COMMAND, ARGS)    what gw-journal prints, and its exit status
@@ -85,7 +89,7 @@ sub new {
     topic($arg{kafka}, 'create', $topic, 2, pairs(%{$arg{topic}}))
         if $arg{topic};
 
-    with_faults(\%arg, $name) if $arg{faults};
+    preload(\%arg, $name) if $arg{faults} || $arg{clock};
 
     $arg{edit} = sub {
         my ($server, $locations) = map { $_ // '' } @arg{qw(server locations)};
@@ -109,8 +113,11 @@ sub new {
 }
 
 
-sub with_faults {
+sub preload {
     my ($arg, $name) = @_;
+
+    my @libraries = map { compiled("$_.so", '-shared', '-fPIC', '-ldl') }
+                    grep { $arg->{$_} } qw(faults clock);
 
     $arg->{control} = run_dir() . "/$name-faults";
 
@@ -119,7 +126,8 @@ sub with_faults {
 
     $arg->{env} = {
         %{$arg->{env} || {}},
-        LD_PRELOAD => compiled('faults.so', '-shared', '-fPIC', '-ldl'),
+        LD_PRELOAD => join(':', @libraries),
+        CLOCK => $arg->{control},
         FAULTS => $arg->{control},
         FAULTS_OF => run_dir() . "/$name/journal",
         ASAN_OPTIONS => ($ENV{ASAN_OPTIONS} // '')
@@ -178,7 +186,7 @@ sub change_topic {
 
 
 sub fault {
-    my ($self, $call, $error) = @_;
+    my ($self, $call, $error, @where) = @_;
 
     my $file = "$self->{control}/$call";
 
@@ -189,11 +197,14 @@ sub fault {
         return;
     }
 
-    # it is there as a whole
+    $error = Errno->can($error)->() if $error =~ /\AE/;
+
+    # it is there as a whole, and nginx may write to "log"
 
     open(my $fh, '>', "$file.new") or die "$file: $!\n";
-    print $fh $error eq 'hang' ? $error : Errno->can($error)->();
+    print $fh join(' ', $error, @where);
     close($fh);
+    chmod 0666, "$file.new";
     rename("$file.new", $file) or die "$file: $!\n";
 }
 
@@ -203,6 +214,9 @@ sub hung {
 
     return -e "$self->{control}/hung";
 }
+
+
+sub control { $_[0]{control} }
 
 
 sub metric {

@@ -10,12 +10,23 @@
  *
  *     FAULTS_OF    the folder whose files are on that disk
  *     FAULTS       another one, where a file with the name of a call (sync,
- *                  write, read, open, allocate, unlink) holds the number of
- *                  the error, or "hang": then the call goes on when the file
- *                  is gone; "hung" is made when the first one hangs
+ *                  datasync, write, read, open, allocate, unlink) holds
+ *
+ *         ERROR                its number
+ *         ERROR OFFSET NAME    for the file NAME, from OFFSET on; of "read"
+ *         hang                 the call goes on when the file is gone
+ *         skip                 nothing is done, and that's a success; of
+ *                              "sync" and "datasync"
  *
  * A name that is removed while a call fails makes the next one succeed.  "sync"
- * is fsync() and fdatasync(), "open" concerns files within the folder.
+ * is fsync() and fdatasync(), "datasync" fdatasync(), "open" concerns files
+ * within the folder.  More files in FAULTS:
+ *
+ *     hung         is made when a call hangs
+ *     failed       gets a byte for each call that fails
+ *     log          if there is one, it gets a line for each fdatasync() and
+ *                  unlinkat(), of any folder: "sync NAME", "unlink NAME"
+ *     realpath     whoever calls that is killed, and the file removed
  */
 
 #define _GNU_SOURCE
@@ -24,7 +35,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +47,10 @@
 
 #define TURN  5000    /* us */
 
+#define GO    0
+#define FAIL  1
+#define SKIP  2
+
 
 int fsync(int fd);
 int fdatasync(int fd);
@@ -42,16 +59,19 @@ ssize_t pread64(int fd, void *buf, size_t n, off64_t offset);
 int openat64(int dir, const char *name, int flags, ...);
 int fallocate64(int fd, int mode, off64_t offset, off64_t len);
 int unlinkat(int dir, const char *name, int flags);
+char *realpath(const char *path, char *resolved);
+char *__realpath_chk(const char *path, char *resolved, size_t n);
 static void init(void) __attribute__((constructor));
 static int fails(int fd, const char *call);
+static int fault(int fd, const char *call, off64_t end);
 static int asked(const char *call, char *text, size_t size);
-static int watched(int fd);
+static void add(const char *name, const char *text);
+static int watched(const char *path);
+static const char *name_of(int fd, char *path);
+static void log_call(const char *call, const char *name);
 
 
-static char     watch[PATH_MAX], control[PATH_MAX];
-
-static int      (*real_open)(const char *, int, ...);
-static ssize_t  (*real_read)(int, void *, size_t, off64_t);
+static char  watch[PATH_MAX], control[PATH_MAX];
 
 
 /* the program forgets its environment */
@@ -64,10 +84,6 @@ init(void)
     dir = getenv("FAULTS");
     of = getenv("FAULTS_OF");
 
-    real_open = (int (*)(const char *, int, ...)) dlsym(RTLD_NEXT, "open64");
-    real_read = (ssize_t (*)(int, void *, size_t, off64_t))
-                dlsym(RTLD_NEXT, "pread64");
-
     if (dir && of) {
         snprintf(control, sizeof(control), "%s", dir);
         snprintf(watch, sizeof(watch), "%s", of);
@@ -78,22 +94,33 @@ init(void)
 int
 fsync(int fd)
 {
-    int  (*real)(int);
+    int  rc, (*real)(int);
 
     real = (int (*)(int)) dlsym(RTLD_NEXT, "fsync");
 
-    return fails(fd, "sync") ? -1 : real(fd);
+    rc = fault(fd, "sync", INT64_MAX);
+
+    return rc == GO ? real(fd) : rc == SKIP ? 0 : -1;
 }
 
 
 int
 fdatasync(int fd)
 {
-    int  (*real)(int);
+    int   rc, (*real)(int);
+    char  path[PATH_MAX];
 
     real = (int (*)(int)) dlsym(RTLD_NEXT, "fdatasync");
 
-    return fails(fd, "sync") ? -1 : real(fd);
+    log_call("sync", name_of(fd, path));
+
+    rc = fault(fd, "datasync", INT64_MAX);
+
+    if (rc == GO) {
+        rc = fault(fd, "sync", INT64_MAX);
+    }
+
+    return rc == GO ? real(fd) : rc == SKIP ? 0 : -1;
 }
 
 
@@ -118,7 +145,16 @@ pwrite64(int fd, const void *buf, size_t n, off64_t offset)
 ssize_t
 pread64(int fd, void *buf, size_t n, off64_t offset)
 {
-    return fails(fd, "read") ? -1 : real_read(fd, buf, n, offset);
+    ssize_t  (*real)(int, void *, size_t, off64_t);
+
+    real = (ssize_t (*)(int, void *, size_t, off64_t))
+           dlsym(RTLD_NEXT, "pread64");
+
+    if (fault(fd, "read", offset + (off64_t) n) == FAIL) {
+        return -1;
+    }
+
+    return real(fd, buf, n, offset);
 }
 
 
@@ -159,32 +195,91 @@ unlinkat(int dir, const char *name, int flags)
 
     real = (int (*)(int, const char *, int)) dlsym(RTLD_NEXT, "unlinkat");
 
+    log_call("unlink", name);
+
     return fails(dir, "unlink") ? -1 : real(dir, name, flags);
+}
+
+
+char *
+realpath(const char *path, char *resolved)
+{
+    char    name[PATH_MAX + 64];
+    char  *(*real)(const char *, char *);
+
+    real = (char *(*)(const char *, char *)) dlsym(RTLD_NEXT, "realpath");
+
+    snprintf(name, sizeof(name), "%s/realpath", control);
+
+    if (control[0] != '\0' && unlink(name) == 0) {
+        (void) kill(getpid(), SIGKILL);
+    }
+
+    return real(path, resolved);
+}
+
+
+/* as it is called by programs that are fortified */
+
+char *
+__realpath_chk(const char *path, char *resolved, size_t n)
+{
+    (void) n;
+
+    return realpath(path, resolved);
 }
 
 
 static int
 fails(int fd, const char *call)
 {
-    char  text[64], name[PATH_MAX + 64];
+    return fault(fd, call, INT64_MAX) == FAIL;
+}
 
-    if (!asked(call, text, sizeof(text)) || !watched(fd)) {
-        return 0;
+
+/* "end" is behind the last byte that the call asks for */
+
+static int
+fault(int fd, const char *call, off64_t end)
+{
+    int        error, name;
+    char       text[PATH_MAX + 64], path[PATH_MAX];
+    long long  offset;
+
+    if (!asked(call, text, sizeof(text)) || !watched(name_of(fd, path))) {
+        return GO;
     }
 
-    if (strncmp(text, "hang", 4) != 0) {
-        errno = atoi(text);
-        return errno != 0;
+    if (strcmp(text, "skip") == 0) {
+        return SKIP;
     }
 
-    snprintf(name, sizeof(name), "%s/hung", control);
-    (void) close(real_open(name, O_WRONLY|O_CREAT, 0666));
+    if (strcmp(text, "hang") == 0) {
+        add("hung", ".");
 
-    while (asked(call, text, sizeof(text))) {
-        usleep(TURN);
+        while (asked(call, text, sizeof(text))) {
+            usleep(TURN);
+        }
+
+        return GO;
     }
 
-    return 0;
+    error = 0;
+    name = 0;
+
+    (void) sscanf(text, "%d %lld %n", &error, &offset, &name);
+
+    if (error == 0
+        || (name != 0 && (end <= offset || strcmp(path, text + name) != 0)))
+    {
+        return GO;
+    }
+
+    add("failed", ".");
+
+    errno = error;
+
+    return FAIL;
 }
 
 
@@ -201,12 +296,12 @@ asked(const char *call, char *text, size_t size)
 
     snprintf(name, sizeof(name), "%s/%s", control, call);
 
-    fd = real_open(name, O_RDONLY);
+    fd = open(name, O_RDONLY|O_CLOEXEC);
     if (fd == -1) {
         return 0;
     }
 
-    n = real_read(fd, text, size - 1, 0);
+    n = read(fd, text, size - 1);
     (void) close(fd);
 
     if (n < 0) {
@@ -219,23 +314,58 @@ asked(const char *call, char *text, size_t size)
 }
 
 
-static int
-watched(int fd)
+static void
+add(const char *name, const char *text)
 {
-    char     link[64], path[PATH_MAX];
-    size_t   len;
+    int   fd;
+    char  file[PATH_MAX + 64];
+
+    snprintf(file, sizeof(file), "%s/%s", control, name);
+
+    fd = open(file, O_WRONLY|O_CREAT|O_APPEND|O_CLOEXEC, 0666);
+
+    if (fd == -1 || write(fd, text, strlen(text)) == -1) {
+        abort();
+    }
+
+    (void) close(fd);
+}
+
+
+static int
+watched(const char *path)
+{
+    size_t  len;
+
+    len = strlen(watch);
+
+    return strncmp(path, watch, len) == 0
+           && (path[len] == '\0' || path[len] == '/' || path[len] == ' ');
+}
+
+
+static const char *
+name_of(int fd, char *path)
+{
+    char     link[64];
     ssize_t  n;
 
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 
     n = readlink(link, path, PATH_MAX - 1);
-    if (n == -1) {
-        return 0;
+    path[n > 0 ? n : 0] = '\0';
+
+    return path;
+}
+
+
+static void
+log_call(const char *call, const char *name)
+{
+    char  text[PATH_MAX + 64];
+
+    if (asked("log", text, 1)) {
+        snprintf(text, sizeof(text), "%s %s\n", call, name);
+        add("log", text);
     }
-
-    path[n] = '\0';
-    len = strlen(watch);
-
-    return strncmp(path, watch, len) == 0
-           && (path[len] == '\0' || path[len] == '/' || path[len] == ' ');
 }
