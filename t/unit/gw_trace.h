@@ -10,20 +10,7 @@
 #define _GW_TRACE_H_INCLUDED_
 
 
-/* xorshift: the same traces in each run */
-
-static uint64_t  seed = UINT64_C(0x9e3779b97f4a7c15);
-
-
-static uint64_t
-any(uint64_t limit)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed % limit;
-}
+#include "gw_random.h"
 
 
 /* an exact allocation, and not of zeros: a byte too far is seen */

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "gw_bucket.c"
+#include "gw_random.h"
 
 
 #define NOW    INT64_C(1793882096789012)
@@ -26,22 +27,6 @@ typedef struct {
     int64_t   time;
     int64_t   cost;
 } event_t;
-
-
-/* xorshift: the same traces in each run */
-
-static uint64_t  seed = UINT64_C(0x9e3779b97f4a7c15);
-
-
-static int64_t
-any(int64_t limit)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed % limit;
-}
 
 
 static gw_bucket_t

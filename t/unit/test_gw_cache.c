@@ -926,7 +926,12 @@ test_corrupted(void **state)
 
             cache->head = any(cache->units + 1);
             cache->tail = any(cache->units + 1);
-            cache->wrap = any(2) ? cache->units : any(cache->units + 1);
+            cache->wrap = cache->units;
+
+            if (any(2) == 0) {
+                cache->wrap = any(cache->units + 1);
+            }
+
             cache->used = (cache->head + cache->units - cache->tail)
                           % cache->units;
             break;

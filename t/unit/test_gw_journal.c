@@ -1321,7 +1321,11 @@ test_model(void **state)
                 m.data[at] = (char) (m.data[at] ^ 1 << any(8));
             }
 
-            len = any(3) ? m.len : any(m.len + 1);
+            len = m.len;
+
+            if (any(3) == 0) {
+                len = any(m.len + 1);
+            }
 
             cut = block_of(len + (len == 0));
             memcpy(cut, m.data, len);

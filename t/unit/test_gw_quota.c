@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "gw_quota.c"
+#include "gw_random.h"
 
 
 #define SECOND  INT64_C(1000000)
@@ -25,22 +26,6 @@
 #define MONTH   (56 * 12 + 10)
 
 #define STEPS   2000
-
-
-/* xorshift: the same traces in each run */
-
-static uint64_t  seed = UINT64_C(0x9e3779b97f4a7c15);
-
-
-static int64_t
-any(int64_t limit)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed % limit;
-}
 
 
 static int

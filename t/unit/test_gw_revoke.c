@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "gw_revoke.c"
+#include "gw_trace.h"
 
 
 #define NOW    INT64_C(1793882096)
@@ -30,33 +31,12 @@ typedef struct {
 } model_t;
 
 
-/* xorshift: the same traces in each run */
-
-static uint64_t  seed = UINT64_C(0x9e3779b97f4a7c15);
-
-
-static uint64_t
-any(uint64_t limit)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed % limit;
-}
-
-
-/* an exact allocation: a byte too far is seen */
-
 static gw_revoke_t *
 table_of(size_t size)
 {
     void  *block;
 
-    block = malloc(size);
-    assert_non_null(block);
-
-    memset(block, 0xa5, size);
+    block = block_of(size);
     assert_int_equal(gw_revoke_init(block, size), GW_OK);
 
     return block;

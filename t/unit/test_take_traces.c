@@ -20,6 +20,7 @@
 #include "gw_bucket.c"
 #include "gw_quota.c"
 #include "gw_scripts.h"
+#include "gw_random.h"
 
 
 #define NOW     INT64_C(1793882096789012)
@@ -72,22 +73,6 @@ static struct {
     unsigned  gone;
     unsigned  given;
 } seen;
-
-
-/* xorshift: the same traces in each run */
-
-static uint64_t  seed = UINT64_C(0x9e3779b97f4a7c15);
-
-
-static int64_t
-any(int64_t limit)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed % limit;
-}
 
 
 static int
