@@ -182,6 +182,19 @@ ngx_gw_redis_cancel(ngx_gw_redis_op_t *op)
 }
 
 
+ngx_uint_t
+ngx_gw_redis_loading(const ngx_gw_redis_op_t *op, const void *load)
+{
+    ngx_gw_redis_peer_t  *peer;
+
+    peer = op->redis->cluster ? ngx_gw_redis_cluster_peer(op)
+                              : op->redis->peer;
+
+    return peer->load == load
+           && peer->loading - peer->head < peer->tail - peer->head;
+}
+
+
 static void
 ngx_gw_redis_detach(ngx_gw_redis_op_t *op)
 {

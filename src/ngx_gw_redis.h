@@ -44,6 +44,11 @@
  * at once as much as the socket takes: for a worker that exits.  NGX_OK, or
  * NGX_DECLINED if no connection is up.
  *
+ * op->load is NULL, or names what Redis will know by this command, such as a
+ * script by its text.  ngx_gw_redis_loading() tells, inside a handler, whether
+ * a command with that "load" is under way to the node that has answered: one
+ * that is sent now comes behind it.
+ *
  * Bounds, for a connection: NGX_GW_REDIS_INFLIGHT operations,
  * NGX_GW_REDIS_BUFFER bytes not yet written; more fail at once.  A cluster
  * has at most NGX_GW_REDIS_NODES nodes.
@@ -88,6 +93,7 @@ struct ngx_gw_redis_op_s {
     ngx_gw_redis_handler_pt   handler;
     void                     *data;
     ngx_uint_t                key;
+    const void               *load;
 
     /* the rest is the client's; failure may be read in the handler */
 
@@ -120,6 +126,8 @@ void ngx_gw_redis_destroy(ngx_gw_redis_t *rd);
 void ngx_gw_redis_command(ngx_gw_redis_t *rd, ngx_gw_redis_op_t *op,
     ngx_uint_t argc, const ngx_str_t *argv, ngx_msec_t timeout);
 void ngx_gw_redis_cancel(ngx_gw_redis_op_t *op);
+ngx_uint_t ngx_gw_redis_loading(const ngx_gw_redis_op_t *op,
+    const void *load);
 const char *ngx_gw_redis_why(const ngx_gw_redis_op_t *op);  /* for a log */
 ngx_int_t ngx_gw_redis_post(ngx_gw_redis_t *rd, ngx_uint_t key,
     ngx_uint_t argc, const ngx_str_t *argv);

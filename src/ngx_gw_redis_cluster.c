@@ -402,6 +402,19 @@ ngx_gw_redis_cluster_dequeue(ngx_queue_t *queue)
 }
 
 
+ngx_gw_redis_peer_t *
+ngx_gw_redis_cluster_peer(const ngx_gw_redis_op_t *op)
+{
+    ngx_gw_redis_node_t  *node;
+
+    /* a node is not freed before its replies are read */
+
+    node = op->node;
+
+    return node->peer;
+}
+
+
 ngx_int_t
 ngx_gw_redis_cluster_post(ngx_gw_redis_t *rd, const ngx_str_t *key,
     const u_char *data, size_t len)

@@ -25,6 +25,9 @@
  * sense, the error itself is the reply.  CLUSTERDOWN and a lost connection let
  * the map be read, and are failures.
  *
+ * ngx_gw_redis_cluster_peer() is the node that an operation was sent to last,
+ * while its reply is read.
+ *
  * ngx_gw_redis_cluster_post() sends a formatted command that nobody waits for,
  * at once: NGX_OK, or NGX_DECLINED if the node is not up.
  */
@@ -47,6 +50,7 @@ void ngx_gw_redis_cluster_destroy(ngx_gw_redis_t *rd);
 
 void ngx_gw_redis_cluster_command(ngx_gw_redis_t *rd, ngx_gw_redis_op_t *op,
     const ngx_str_t *key);
+ngx_gw_redis_peer_t *ngx_gw_redis_cluster_peer(const ngx_gw_redis_op_t *op);
 ngx_int_t ngx_gw_redis_cluster_post(ngx_gw_redis_t *rd, const ngx_str_t *key,
     const u_char *data, size_t len);
 

@@ -22,12 +22,11 @@
  * calls ngx_gw_redis_peer_hosts(), for the hosts of the configuration, or
  * ngx_gw_redis_peer_host(), for one, which is copied, name or address.
  *
- * peer->find() looks for the host: NGX_OK if it has called
- * ngx_gw_redis_peer_host() or that host is still good, NGX_AGAIN if
- * ngx_gw_redis_peer_found() will be called, NGX_ERROR if there is none.  NULL:
- * the hosts are what they are.  peer->forget() is told when nobody wants the
- * answer any more, peer->broken() that the connection failed, after all who
- * waited; both may be NULL.
+ * peer->find() looks for the host: NGX_OK if it has called ..._host() or that
+ * host is still good, NGX_AGAIN if ..._found() will be called, NGX_ERROR if
+ * there is none.  NULL: the hosts are what they are.  peer->forget() is told
+ * when nobody wants the answer any more, peer->broken() that the connection
+ * failed, after all who waited; both may be NULL.
  *
  * peer->answer() gets replies that are waited for; NULL if the peer failed:
  * op->failure is NGX_GW_REDIS_UNAVAILABLE if nothing was written.
@@ -35,9 +34,8 @@
  * for "op": nobody waits.  ..._push_copy() takes one formatted before.  NGX_OK,
  * or NGX_ERROR and op->failure: no connection, the breaker, a bound, of which
  * ..._queue() asks for the last alone.  ..._forget() drops a waiter, ..._late()
- * as well, after its deadline.
- * ngx_gw_redis_peer_break() closes the connection, fails all who wait, and
- * sets "retry", so that no handler can connect again before it returns.
+ * as well, after its deadline.  ..._break() closes the connection, fails all
+ * who wait, and sets "retry", so that no handler can connect before it returns.
  * ngx_gw_redis_peer_destroy() may be called at any time and tells nobody.
  */
 
@@ -86,6 +84,8 @@ struct ngx_gw_redis_peer_s {
     ngx_gw_redis_op_t         **waiters;
     ngx_uint_t                  head;
     ngx_uint_t                  tail;
+    ngx_uint_t                  loading;     /* where the last op->load is */
+    const void                 *load;        /* and what it was */
     ngx_uint_t                  flushed;     /* up to here, by the last one */
     ngx_uint_t                  flushing;    /* and from here on */
     ngx_msec_t                  flushed_at;

@@ -49,6 +49,11 @@ ngx_gw_redis_ring_add(ngx_gw_redis_peer_t *peer, ngx_gw_redis_op_t *op,
         op->ring = peer->tail;
         op->pushed = ngx_current_msec;
 
+        if (op->load) {
+            peer->load = op->load;
+            peer->loading = op->ring;
+        }
+
         if (!peer->up) {
             /* it waits for the connection, which is no turn's fault */
             op->spared = 1;

@@ -24,6 +24,9 @@ ngx_gw_script_eval(ngx_gw_redis_t *rd, ngx_gw_script_op_t *op,
     op->argc = argc;
     op->deadline = ngx_current_msec + timeout;
     op->sent_text = 0;
+    op->waited = 0;
+
+    op->op.load = NULL;
 
     ngx_str_set(&argv[0], "EVALSHA");
     argv[1] = script->sha1;
@@ -50,10 +53,19 @@ ngx_gw_script_reply(ngx_gw_redis_op_t *rop, ngx_gw_reply_t *reply)
     if (err && !op->sent_text && left > 0
         && ngx_strncmp(err, "NOSCRIPT", 8) == 0)
     {
-        op->sent_text = 1;
+        if (!op->waited && ngx_gw_redis_loading(rop, op->script)) {
 
-        ngx_str_set(&op->argv[0], "EVAL");
-        op->argv[1] = op->script->text;
+            /* of many at once the first one brings the text for all */
+
+            op->waited = 1;
+
+        } else {
+            op->sent_text = 1;
+            rop->load = op->script;
+
+            ngx_str_set(&op->argv[0], "EVAL");
+            op->argv[1] = op->script->text;
+        }
 
         ngx_gw_redis_command(rop->redis, rop, op->argc, op->argv, left);
         return;

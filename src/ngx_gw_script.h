@@ -13,7 +13,8 @@
  * "argv" are filled in here, the keys and then the arguments follow; "argv"
  * has to live as long as the operation, since a NOSCRIPT reply sends it once
  * more, within the same deadline.  That is no replay: a script that Redis did
- * not know was not executed.
+ * not know was not executed.  While the text is under way, others do not bring
+ * it again: thousands of it would have no room.
  */
 
 #ifndef _NGX_GW_SCRIPT_H_INCLUDED_
@@ -53,6 +54,7 @@ struct ngx_gw_script_op_s {
     u_char                     nkeys[NGX_INT_T_LEN];
 
     unsigned                   sent_text:1;
+    unsigned                   waited:1;      /* for the text of another one */
 };
 
 
