@@ -53,14 +53,18 @@ _Static_assert(sizeof(gw_memo_t) % sizeof(uint64_t) == 0, "alignment");
 static uint64_t gw_memo_check(const gw_memo_t *m);
 static int gw_memo_ask_refused(gw_memo_record_t *rec, uint64_t now,
     int64_t cost, uint64_t after, gw_memo_denial_t *d);
+static int gw_memo_strike(gw_memo_record_t *rec, uint64_t now,
+    uint64_t after, gw_memo_denial_t *d);
 static int gw_memo_probe(gw_memo_record_t *rec, uint64_t now,
     gw_memo_denial_t *d);
-static void gw_memo_strike(gw_memo_record_t *rec, uint64_t now);
 static void gw_memo_count(gw_memo_record_t *fresh, uint64_t sent,
     uint64_t now, int64_t wait, unsigned cause);
 static void gw_memo_store(gw_memo_record_t *rec,
     const gw_memo_record_t *fresh);
 static void gw_memo_tidy(gw_memo_t *m, gw_memo_record_t *rec);
+static gw_memo_record_t *gw_memo_fewer(gw_memo_t *m, const uint64_t key[2],
+    uint64_t now, int64_t cost, uint64_t more[2]);
+static int gw_memo_tells(const gw_memo_record_t *rec, uint64_t now);
 static gw_memo_record_t *gw_memo_find(gw_memo_t *m, const uint64_t key[2]);
 static gw_memo_record_t *gw_memo_make(gw_memo_t *m, const uint64_t key[2],
     uint64_t now);
@@ -114,15 +118,7 @@ gw_memo_ask(gw_memo_t *m, const uint64_t key[2], uint64_t now, int64_t cost,
 
     rec = gw_memo_find(m, key);
 
-    if (rec == NULL || rec->until == 0 || cost < rec->cost) {
-        return GW_OK;
-    }
-
-    /* too long ago to tell anything; or the record is broken */
-
-    if ((now >= rec->until && now >= rec->calm)
-        || (now < rec->until && rec->until - now > GW_MEMO_MAX))
-    {
+    if (rec == NULL || cost < rec->cost || !gw_memo_tells(rec, now)) {
         return GW_OK;
     }
 
@@ -130,12 +126,34 @@ gw_memo_ask(gw_memo_t *m, const uint64_t key[2], uint64_t now, int64_t cost,
 }
 
 
+/* the strikes of a caller are counted in one record, that of its key */
+
+int
+gw_memo_ask_exact(gw_memo_t *m, const uint64_t key[2], uint64_t now,
+    int64_t cost, uint64_t after, gw_memo_denial_t *d)
+{
+    uint64_t           more[2];
+    gw_memo_record_t  *rec;
+
+    rec = gw_memo_fewer(m, key, now, cost, more);
+
+    if (rec == NULL) {
+        return gw_memo_ask(m, key, now, cost, after, d);
+    }
+
+    if (gw_memo_ask(m, more, now, cost, 0, d) == GW_OK) {
+        d->probe = 0;      /* the others need not wait for this question */
+        return GW_OK;
+    }
+
+    return after != 0 ? gw_memo_strike(rec, now, after, d) : GW_DECLINED;
+}
+
+
 static int
 gw_memo_ask_refused(gw_memo_record_t *rec, uint64_t now, int64_t cost,
     uint64_t after, gw_memo_denial_t *d)
 {
-    uint64_t  left;
-
     if (now >= rec->until && gw_memo_probe(rec, now, d) == GW_OK) {
 
         if (cost > rec->cost && rec->cause != GW_MEMO_BAN && rec->again != 0) {
@@ -149,18 +167,10 @@ gw_memo_ask_refused(gw_memo_record_t *rec, uint64_t now, int64_t cost,
         return GW_OK;
     }
 
-    if (after != 0 && rec->cause != GW_MEMO_BAN) {
-        left = rec->left < after ? rec->left : after;
-
-        /* this one would make the ban, if Redis knew of all */
-
-        if ((uint64_t) rec->strikes + 1 >= left
-            && gw_memo_probe(rec, now, d) == GW_OK)
-        {
-            return GW_OK;
-        }
-
-        gw_memo_strike(rec, now);
+    if (after != 0 && rec->cause != GW_MEMO_BAN
+        && gw_memo_strike(rec, now, after, d) == GW_OK)
+    {
+        return GW_OK;
     }
 
     d->again = rec->again;
@@ -169,6 +179,35 @@ gw_memo_ask_refused(gw_memo_record_t *rec, uint64_t now, int64_t cost,
 
     if (d->again != 0 && d->again <= now) {
         d->again = now + 1;
+    }
+
+    return GW_DECLINED;
+}
+
+
+/* a strike; GW_OK: this one would make the ban, if Redis knew of all */
+
+static int
+gw_memo_strike(gw_memo_record_t *rec, uint64_t now, uint64_t after,
+    gw_memo_denial_t *d)
+{
+    uint64_t  left;
+
+    left = rec->left < after ? rec->left : after;
+
+    if ((uint64_t) rec->strikes + 1 >= left
+        && gw_memo_probe(rec, now, d) == GW_OK)
+    {
+        return GW_OK;
+    }
+
+    if (rec->strikes == 0 || now - rec->since >= GW_MEMO_STRIKES) {
+        rec->strikes = 0;
+        rec->since = now;
+    }
+
+    if (rec->strikes < UINT32_MAX) {
+        rec->strikes++;
     }
 
     return GW_DECLINED;
@@ -190,20 +229,6 @@ gw_memo_probe(gw_memo_record_t *rec, uint64_t now, gw_memo_denial_t *d)
     d->probe = 1;
 
     return GW_OK;
-}
-
-
-static void
-gw_memo_strike(gw_memo_record_t *rec, uint64_t now)
-{
-    if (rec->strikes == 0 || now - rec->since >= GW_MEMO_STRIKES) {
-        rec->strikes = 0;
-        rec->since = now;
-    }
-
-    if (rec->strikes < UINT32_MAX) {
-        rec->strikes++;
-    }
 }
 
 
@@ -259,9 +284,23 @@ gw_memo_refused(gw_memo_t *m, const uint64_t key[2], uint64_t sent,
 }
 
 
+void
+gw_memo_refused_exact(gw_memo_t *m, const uint64_t key[2], uint64_t sent,
+    uint64_t now, int64_t cost, int64_t wait, unsigned cause, uint64_t left)
+{
+    uint64_t  more[2];
+
+    if (cause != GW_MEMO_BAN && gw_memo_fewer(m, key, now, cost, more)) {
+        gw_memo_refused(m, more, sent, now, cost, wait, cause, left);
+    }
+
+    gw_memo_refused(m, key, sent, now, cost, wait, cause, left);
+}
+
+
 /*
  * The refusal ends no later than the tokens come: "until" is rounded down.
- * What the client is told is rounded up, and "now" was rounded down itself.
+ * What the client is told is rounded up, and "now" was late itself.
  *
  * At "until" there are as many tokens as were asked for, and for another
  * "wait" there can't be twice as many: who asks first takes all, so the
@@ -287,7 +326,7 @@ gw_memo_count(gw_memo_record_t *fresh, uint64_t sent, uint64_t now,
     } else {
         ms = (uint64_t) wait / 1000;
         more = ms;
-        fresh->again = now + ms + 2;
+        fresh->again = now + ms + 1 + GW_MEMO_TICK;
     }
 
     if (more > GW_MEMO_PROBE) {
@@ -405,6 +444,40 @@ gw_memo_tidy(gw_memo_t *m, gw_memo_record_t *rec)
         rec->used = 0;
         m->used--;
     }
+}
+
+
+/* a refusal of fewer tokens; "more" is the key of a record for "cost" alone */
+
+static gw_memo_record_t *
+gw_memo_fewer(gw_memo_t *m, const uint64_t key[2], uint64_t now,
+    int64_t cost, uint64_t more[2])
+{
+    gw_memo_record_t  *rec;
+
+    rec = gw_memo_find(m, key);
+
+    if (rec == NULL || cost <= rec->cost || rec->cause == GW_MEMO_BAN
+        || rec->again == 0 || !gw_memo_tells(rec, now))
+    {
+        return NULL;
+    }
+
+    more[0] = key[0] ^ ((uint64_t) cost * UINT64_C(0x9e3779b97f4a7c15));
+    more[1] = key[1];
+
+    return rec;
+}
+
+
+/* 0: it was too long ago, or the record is broken */
+
+static int
+gw_memo_tells(const gw_memo_record_t *rec, uint64_t now)
+{
+    return rec->until != 0
+           && (now < rec->until ? rec->until - now <= GW_MEMO_MAX
+                                : now < rec->calm);
 }
 
 

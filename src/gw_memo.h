@@ -13,7 +13,8 @@
  * digest; in a full set the record used longest ago goes, one without a live
  * refusal first, which costs a question to Redis or fills a local bucket,
  * never an error.  No pointers, not locked here: the caller does.  "now" is
- * milliseconds, of a clock that never goes back.
+ * milliseconds, of a clock that never goes back; it may be behind by a tick of
+ * the kernel.
  *
  * gw_memo_ask() tells whether Redis has to be asked for "cost" tokens:
  *
@@ -34,6 +35,10 @@
  * from "sent" for the next question, from "now" for the client.  Less than a
  * millisecond is not worth it.  "cause" is GW_MEMO_BAN, or any other number up
  * to 255 that the caller wants to know again.  gw_memo_passed() forgets it.
+ *
+ * gw_memo_ask_exact() and gw_memo_refused_exact() are for what more tokens may
+ * have to wait for longer than time tells, such as a quota: a refusal holds for
+ * as many, and more tokens are asked for and remembered by themselves.
  *
  * Refusals answered from here are strikes that Redis does not know of;
  * gw_memo_strikes() takes them, to be told with the next question.  With
@@ -63,6 +68,7 @@
 #define GW_MEMO_MAX      2000          /* ms that a refusal is believed */
 #define GW_MEMO_PROBE    100           /* ms */
 #define GW_MEMO_STRIKES  60000         /* ms */
+#define GW_MEMO_TICK     10            /* ms that "now" may be late */
 
 #define GW_MEMO_BAN      1
 
@@ -92,6 +98,11 @@ int gw_memo_init(void *block, size_t size);
 int gw_memo_ask(gw_memo_t *m, const uint64_t key[2], uint64_t now,
     int64_t cost, uint64_t after, gw_memo_denial_t *d);
 void gw_memo_refused(gw_memo_t *m, const uint64_t key[2], uint64_t sent,
+    uint64_t now, int64_t cost, int64_t wait, unsigned cause,
+    uint64_t left);
+int gw_memo_ask_exact(gw_memo_t *m, const uint64_t key[2], uint64_t now,
+    int64_t cost, uint64_t after, gw_memo_denial_t *d);
+void gw_memo_refused_exact(gw_memo_t *m, const uint64_t key[2], uint64_t sent,
     uint64_t now, int64_t cost, int64_t wait, unsigned cause,
     uint64_t left);
 void gw_memo_passed(gw_memo_t *m, const uint64_t key[2], uint64_t now);

@@ -18,8 +18,8 @@ static ngx_uint_t ngx_http_gw_ratelimit_memory_refusals(
     ngx_http_gw_ratelimit_ctx_t *ctx, gw_memo_t *memo);
 static ngx_uint_t ngx_http_gw_ratelimit_memory_impossible(
     ngx_http_gw_ratelimit_check_t *check);
-static ngx_uint_t ngx_http_gw_ratelimit_memory_vague(
-    const ngx_http_gw_ratelimit_check_t *check, const gw_memo_denial_t *d);
+static ngx_uint_t ngx_http_gw_ratelimit_memory_exact(
+    const ngx_http_gw_ratelimit_check_t *check);
 static void ngx_http_gw_ratelimit_memory_denied(
     ngx_http_gw_ratelimit_check_t *check, const gw_memo_denial_t *d);
 static void ngx_http_gw_ratelimit_memory_leases(
@@ -82,6 +82,7 @@ static ngx_uint_t
 ngx_http_gw_ratelimit_memory_refusals(ngx_http_gw_ratelimit_ctx_t *ctx,
     gw_memo_t *memo)
 {
+    ngx_int_t                       rc;
     ngx_uint_t                      refused;
     gw_memo_denial_t                d;
     ngx_http_gw_ratelimit_check_t  *check, *end;
@@ -94,25 +95,19 @@ ngx_http_gw_ratelimit_memory_refusals(ngx_http_gw_ratelimit_ctx_t *ctx,
     for ( /* void */ ; check != end; check++) {
 
         if (ngx_http_gw_ratelimit_memory_impossible(check)) {
-
-            if (!check->limit->dry_run) {
-                refused = 1;
-            }
-
+            refused |= !check->limit->dry_run;
             continue;
         }
 
-        if (gw_memo_ask(memo, check->id, ngx_current_msec, check->cost,
-                        check->limit->after, &d)
-            == GW_DECLINED
-            && !ngx_http_gw_ratelimit_memory_vague(check, &d))
-        {
+        rc = ngx_http_gw_ratelimit_memory_exact(check)
+             ? gw_memo_ask_exact(memo, check->id, ngx_current_msec,
+                                 check->cost, check->limit->after, &d)
+             : gw_memo_ask(memo, check->id, ngx_current_msec, check->cost,
+                           check->limit->after, &d);
+
+        if (rc == GW_DECLINED) {
             ngx_http_gw_ratelimit_memory_denied(check, &d);
-
-            if (!check->limit->dry_run) {
-                refused = 1;
-            }
-
+            refused |= !check->limit->dry_run;
             continue;
         }
 
@@ -164,12 +159,10 @@ ngx_http_gw_ratelimit_memory_impossible(ngx_http_gw_ratelimit_check_t *check)
 /* more tokens than were asked for then: a quota may have still fewer */
 
 static ngx_uint_t
-ngx_http_gw_ratelimit_memory_vague(const ngx_http_gw_ratelimit_check_t *check,
-    const gw_memo_denial_t *d)
+ngx_http_gw_ratelimit_memory_exact(const ngx_http_gw_ratelimit_check_t *check)
 {
-    return check->cost > d->cost && d->cause != GW_MEMO_BAN
-           && (check->tier.quota[GW_QUOTA_DAY].size
-               || check->tier.quota[GW_QUOTA_MONTH].size);
+    return check->tier.quota[GW_QUOTA_DAY].size
+           || check->tier.quota[GW_QUOTA_MONTH].size;
 }
 
 
@@ -508,6 +501,12 @@ ngx_http_gw_ratelimit_memory_refused(ngx_http_gw_ratelimit_ctx_t *ctx,
 
         wait = ngx_max(check->ban.wait, wait);
         cause = GW_MEMO_BAN;
+    }
+
+    if (ngx_http_gw_ratelimit_memory_exact(check)) {
+        gw_memo_refused_exact(memo, check->id, ctx->sent, ngx_current_msec,
+                              check->cost, wait, cause, check->ban.left);
+        return;
     }
 
     gw_memo_refused(memo, check->id, ctx->sent, ngx_current_msec, check->cost,

@@ -43,6 +43,11 @@ END
             alias  html/t.txt;
         }
 
+        location = /local {
+            gw_ratelimit  calls key=$arg_k tier=$arg_t cost=0 error=local;
+            alias  html/t.txt;
+        }
+
         location = /metrics {
             gw_metrics;
         }
@@ -466,6 +471,10 @@ test('Redis is down at start', sub {
 
     is(says('/look?k=a&t=gold', $gw->port), '200 unchecked', 'error=allow');
     is(says('/deny?k=a&t=gold', $gw->port), '503 unavailable', 'error=deny');
+    is(says('/local?k=a&t=gold', $gw->port), '503 unavailable',
+       'error=local: without numbers there is no bucket');
+    is(says('/local?k=a&t=silver', $gw->port), '200 local',
+       'error=local, and a tier that is configured');
     is(metric($gw, '_read'), 0, 'never read');
 
     start_redis();

@@ -21,6 +21,7 @@
 
 #define NOW     UINT64_C(86400000)
 #define SECOND  INT64_C(1000000)
+#define LATE    (1 + GW_MEMO_TICK)
 
 #define KEYS    300
 #define STEPS   300000
@@ -67,6 +68,21 @@ static void
 refused(gw_memo_t *m, uint64_t n, uint64_t now, int64_t cost, int64_t wait)
 {
     gw_memo_refused(m, key_of(n), now, now, cost, wait, 0, 0);
+}
+
+
+static int
+ask_exact(gw_memo_t *m, uint64_t now, int64_t cost)
+{
+    return gw_memo_ask_exact(m, key_of(1), now, cost, 9, &denial);
+}
+
+
+static void
+refused_exact(gw_memo_t *m, uint64_t now, int64_t cost, int64_t wait,
+    unsigned cause, uint64_t left)
+{
+    gw_memo_refused_exact(m, key_of(1), now, now, cost, wait, cause, left);
 }
 
 
@@ -138,10 +154,10 @@ test_refusal(void **state)
 
     /* and for the client from its end, never too early */
 
-    assert_int_equal(denial.again, NOW + 502);
+    assert_int_equal(denial.again, NOW + 500 + LATE);
 
     assert_int_equal(ask(m, 1, NOW + 469, 1), GW_DECLINED);
-    assert_int_equal(denial.again, NOW + 502);
+    assert_int_equal(denial.again, NOW + 500 + LATE);
 
     /* another caller */
 
@@ -199,7 +215,7 @@ test_cost(void **state)
     refused(m, 1, NOW + 2, 5, SECOND);
 
     assert_int_equal(ask(m, 1, NOW + 3, 1), GW_DECLINED);
-    assert_int_equal(denial.again, NOW + 1 + 202);
+    assert_int_equal(denial.again, NOW + 1 + 200 + LATE);
 
     /* until they have ended */
 
@@ -298,7 +314,7 @@ test_max(void **state)
     refused(m, 1, NOW, 1, 86400 * SECOND);
 
     assert_int_equal(ask(m, 1, NOW + GW_MEMO_MAX - 1, 1), GW_DECLINED);
-    assert_int_equal(denial.again, NOW + 86400000 + 2);
+    assert_int_equal(denial.again, NOW + 86400000 + LATE);
 
     assert_int_equal(ask(m, 1, NOW + GW_MEMO_MAX, 1), GW_OK);
     assert_true(denial.probe);
@@ -307,7 +323,7 @@ test_max(void **state)
 
     assert_int_equal(ask(m, 1, NOW + GW_MEMO_MAX, 1), GW_DECLINED);
     assert_false(denial.probe);
-    assert_int_equal(denial.again, NOW + 86400000 + 2);
+    assert_int_equal(denial.again, NOW + 86400000 + LATE);
 
     /* and again by one, whenever it is, if that one is never heard of */
 
@@ -348,7 +364,7 @@ test_probe(void **state)
 
     assert_int_equal(ask(m, 1, NOW + 52, 2), GW_DECLINED);
     assert_false(denial.probe);
-    assert_int_equal(denial.again, NOW + 53);
+    assert_int_equal(denial.again, NOW + 50 + LATE);
 
     assert_int_equal(ask(m, 1, NOW + 99, 3), GW_DECLINED);
     assert_int_equal(denial.again, NOW + 100);
@@ -456,7 +472,7 @@ test_ban(void **state)
     assert_int_equal(gw_memo_ask(m, key_of(1), NOW, 1, 20, &denial),
                      GW_DECLINED);
     assert_int_equal(denial.cause, GW_MEMO_BAN);
-    assert_int_equal(denial.again, NOW + 3002);
+    assert_int_equal(denial.again, NOW + 3000 + LATE);
     assert_int_equal(ask(m, 1, NOW, 0), GW_DECLINED);
     assert_int_equal(strikes(m, 1, NOW), 0);
 
@@ -564,6 +580,74 @@ test_strikes(void **state)
 
 
 /* a ban forgets the strikes of a time longer than its own */
+
+/* of more tokens nothing is known, unless it was asked for as many */
+
+static void
+test_exact(void **state)
+{
+    int         i;
+    gw_memo_t  *m;
+
+    (void) state;
+
+    m = memo_of(GW_MEMO_MIN);
+
+    assert_int_equal(ask_exact(m, NOW, 1), GW_OK);
+    refused_exact(m, NOW, 1, SECOND, 0, 9);
+
+    assert_int_equal(ask_exact(m, NOW, 0), GW_OK);
+    assert_int_equal(ask_exact(m, NOW, 1), GW_DECLINED);
+    assert_int_equal(strikes(m, 1, NOW), 1);
+
+    /* a question is no strike, its answer tells for as many */
+
+    for (i = 0; i < 3; i++) {
+        assert_int_equal(ask_exact(m, NOW, 3), GW_OK);
+        assert_false(denial.probe);
+    }
+
+    assert_int_equal(strikes(m, 1, NOW), 0);
+
+    refused_exact(m, NOW + 1, 3, 5 * SECOND, 2, 8);
+
+    assert_int_equal(ask_exact(m, NOW + 2, 3), GW_DECLINED);
+    assert_int_equal(denial.cost, 3);
+    assert_int_equal(denial.cause, 2);
+    assert_int_equal(denial.again, NOW + 1 + 5000 + LATE);
+
+    assert_int_equal(ask_exact(m, NOW + 2, 2), GW_OK);
+    assert_int_equal(ask_exact(m, NOW + 2, 4), GW_OK);
+    assert_int_equal(ask_exact(m, NOW + 2, 1), GW_DECLINED);
+    assert_int_equal(denial.cost, 1);
+
+    /* all of them are strikes of the same caller */
+
+    assert_int_equal(strikes(m, 1, NOW + 2), 2);
+
+    for (i = 0; i < 7; i++) {
+        assert_int_equal(ask_exact(m, NOW + 3, 3), GW_DECLINED);
+    }
+
+    assert_int_equal(ask_exact(m, NOW + 3, 3), GW_OK);
+    assert_true(denial.probe);
+    assert_int_equal(strikes(m, 1, NOW + 3), 7);
+
+    /* a ban, and what is never there, hold for more */
+
+    refused_exact(m, NOW + 4, 3, SECOND, GW_MEMO_BAN, 0);
+
+    assert_int_equal(ask_exact(m, NOW + 5, 7), GW_DECLINED);
+    assert_int_equal(denial.cause, GW_MEMO_BAN);
+
+    refused_exact(m, NOW + 2000, 5, -1, 0, 9);
+
+    assert_int_equal(ask_exact(m, NOW + 2001, 6), GW_DECLINED);
+    assert_int_equal(denial.again, 0);
+
+    free(m);
+}
+
 
 static void
 test_strikes_life(void **state)
@@ -932,6 +1016,7 @@ main(void)
         cmocka_unit_test(test_early),
         cmocka_unit_test(test_ban),
         cmocka_unit_test(test_strikes),
+        cmocka_unit_test(test_exact),
         cmocka_unit_test(test_strikes_life),
         cmocka_unit_test(test_local),
         cmocka_unit_test(test_back),
