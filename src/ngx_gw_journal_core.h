@@ -50,6 +50,7 @@ typedef struct {
     uint64_t                      sequence;  /* the greatest seen */
 
     unsigned                      table:1;
+    unsigned                      closed:1;  /* as its own mark says */
     unsigned                      ended:1;   /* the last records are made */
     unsigned                      finishing:1;
 } ngx_gw_journal_drain_t;

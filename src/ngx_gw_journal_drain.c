@@ -292,13 +292,9 @@ ngx_gw_journal_drain_seen(ngx_gw_journal_t *j,
 
     j->count.replayed++;
 
-    if (rec->type != GW_JOURNAL_EVENT) {
-        return;
-    }
+    ngx_gw_journal_drain_note(drain, rec);
 
-    drain->sequence = ngx_max(drain->sequence, rec->sequence);
-
-    if (drain->ncuts == 0) {
+    if (rec->type != GW_JOURNAL_EVENT || drain->ncuts == 0) {
         return;
     }
 
@@ -309,6 +305,25 @@ ngx_gw_journal_drain_seen(ngx_gw_journal_t *j,
     if (cut && !cut->logged) {
         cut->logged = 1;
         drain->logged++;
+    }
+}
+
+
+/* the last sequence, and whether it is known that no other one follows */
+
+void
+ngx_gw_journal_drain_note(ngx_gw_journal_drain_t *drain,
+    const gw_journal_record_t *rec)
+{
+    static const char  closed[] = "\"state\":\"closed\"";
+
+    if (rec->type == GW_JOURNAL_EVENT) {
+        drain->sequence = ngx_max(drain->sequence, rec->sequence);
+        return;
+    }
+
+    if (memmem(rec->event.data, rec->event.len, closed, sizeof(closed) - 1)) {
+        drain->closed = 1;
     }
 }
 
@@ -372,6 +387,13 @@ ngx_gw_journal_drain_write(ngx_gw_journal_t *j, char *p)
     size = 0;
     drain = j->drain;
     owner = &drain->orphan.owner;
+
+    if (drain->closed && !drain->table) {
+
+        /* moved, or a container's: the worker has said all of it itself */
+
+        return 0;
+    }
 
     node.len = j->conf->node.len;
     node.data = (char *) j->conf->node.data;

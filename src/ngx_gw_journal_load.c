@@ -182,8 +182,6 @@ ngx_gw_journal_load_passed(ngx_gw_journal_drain_t *drain,
             return;
         }
 
-        if (rec.type == GW_JOURNAL_EVENT) {
-            drain->sequence = ngx_max(drain->sequence, rec.sequence);
-        }
+        ngx_gw_journal_drain_note(drain, &rec);
     }
 }

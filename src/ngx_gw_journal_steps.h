@@ -102,6 +102,8 @@ void ngx_gw_journal_drain_look(ngx_gw_journal_t *j);
 void ngx_gw_journal_drain(ngx_gw_journal_t *j);
 void ngx_gw_journal_drain_seen(ngx_gw_journal_t *j,
     ngx_gw_journal_segment_t *seg, const gw_journal_record_t *rec);
+void ngx_gw_journal_drain_note(ngx_gw_journal_drain_t *drain,
+    const gw_journal_record_t *rec);
 void ngx_gw_journal_drain_end(ngx_gw_journal_t *j);
 void ngx_gw_journal_find_run(ngx_gw_journal_lane_t *lane);
 void ngx_gw_journal_find_done(ngx_gw_journal_lane_t *lane);
