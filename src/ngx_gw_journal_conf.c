@@ -134,7 +134,8 @@ static char *
 ngx_gw_journal_conf_path(ngx_conf_t *cf, ngx_gw_journal_conf_t *jcf,
     ngx_str_t *name)
 {
-    ngx_path_t  *path;
+    ngx_path_t       *path;
+    ngx_file_info_t   fi;
 
     path = ngx_pcalloc(cf->pool, sizeof(ngx_path_t));
     if (path == NULL) {
@@ -159,6 +160,14 @@ ngx_gw_journal_conf_path(ngx_conf_t *cf, ngx_gw_journal_conf_t *jcf,
 
     if (ngx_conf_full_name(cf->cycle, &path->name, 0) != NGX_OK) {
         return NGX_CONF_ERROR;
+    }
+
+    if (ngx_file_info(path->name.data, &fi) != NGX_FILE_ERROR
+        && !ngx_is_dir(&fi))
+    {
+        /* nginx would give this, too, to the user of the workers */
+
+        return "needs a directory, not a file";
     }
 
     path->conf_file = cf->conf_file->file.name.data;

@@ -293,6 +293,11 @@ ngx_gw_kafka_conf_set(ngx_gw_kafka_conf_t *kcf, ngx_str_t *name,
         return "there is no such property";
 
     default: /* RD_KAFKA_CONF_INVALID */
+
+        /* of some messages the last character is a newline */
+
+        kcf->why[strcspn(kcf->why, "\n")] = '\0';
+
         return ngx_gw_kafka_conf_is_private((char *) name->data)
                ? "the value is invalid" : kcf->why;
     }

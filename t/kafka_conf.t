@@ -142,3 +142,9 @@ queue.buffering.max.kbytes 15 must be 16 at least
 === TEST 18: a queue for the largest event
 --- property
 queue.buffering.max.kbytes 16
+
+
+
+=== TEST 19: a value out of range, the message is one line
+--- property
+linger.ms -1 Configuration property "queue.buffering.max.ms" value -1 is outside allowed range 0..900000 in

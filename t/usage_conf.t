@@ -756,3 +756,12 @@ invalid parameter "file=a" of "gw_usage_journal"
 --- must_die
 --- error_log
 duplicate parameter "size=3m" of "gw_usage_journal"
+
+
+
+=== TEST 74: a file where the directory is to be stays what it is
+--- http_config
+    gw_usage_journal  conf/nginx.conf;
+--- must_die
+--- error_log
+"gw_usage_journal" directive needs a directory, not a file
