@@ -141,7 +141,7 @@ $(NGX)/settings: FORCE
 	@mkdir -p $(@D)
 	@{ echo '$(NGINX_SRC) $(GW_LINK) $(CC) $(CFLAGS) $(LDFLAGS)'; \
 	   test -z '$(NGINX_SRC)' || echo '$(NGINX_FLAGS)'; \
-	   PATH=$$PATH:/usr/sbin nginx -v 2>&1; } > $@.new
+	   PATH=$$PATH:/usr/sbin nginx -v 2>&1 || :; } > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 scripts: $(GEN)/gw_scripts.h
