@@ -375,9 +375,19 @@ test('how long an answer holds', sub {
 });
 
 test('no longer than the key', sub {
-    my $key = key(subject => 'a', expires => time + 2);
+    my ($key, $first);
 
-    is(who(get('/partners/', $key)), '200 partners:a ok');
+    # on a machine that is so slow that it has expired there is another try
+
+    for (1 .. 10) {
+        my $end = time + 2;
+
+        $key = key(subject => 'a', expires => $end);
+        $first = who(get('/partners/', $key));
+        last if time < $end;
+    }
+
+    is($first, '200 partners:a ok');
     wait_for(sub { get('/partners/', $key)->{status} != 200 },
              'it to expire');
     is(who(get('/partners/', $key)), '401 - expired');
@@ -491,8 +501,12 @@ for my $case (
     test("Redis $title", sub {
         my ($known, $brief, $new) = map { key(subject => 'a') } 1 .. 3;
 
-        is(who(get('/partners/', $known)), '200 partners:a ok', 'known');
-        is(who(get('/brief/', $brief)), '200 brief:a ok', 'known');
+        # a busy machine may need more than the timeout
+
+        wait_for(sub { who(get('/partners/', $known)) eq '200 partners:a ok' },
+                 'known');
+        wait_for(sub { who(get('/brief/', $brief)) eq '200 brief:a ok' },
+                 'known for a second');
 
         $fail->();
 

@@ -333,10 +333,21 @@ test('a passport', sub {
 });
 
 test('max_age counts from the time of issue', sub {
-    my $jwt = jwt(iat => time - 3);
+    my ($jwt, $status);
 
     $service->does(introspect => '500');
-    is(get('/young/', $jwt)->{status}, 200, 'young');
+
+    # on a machine that is so slow that it is old there is another try
+
+    for (1 .. 10) {
+        my $iat = time - 2;
+
+        $jwt = jwt(iat => $iat);
+        $status = get('/young/', $jwt)->{status};
+        last if time < $iat + 5;
+    }
+
+    is($status, 200, 'young');
     wait_for(sub { get('/young/', $jwt)->{status} != 200 }, 'it to be old');
     is_down(get('/young/', $jwt), 'old');
 });

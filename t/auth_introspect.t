@@ -25,18 +25,19 @@ my $n = 0;
 # each provider has a breaker of its own
 
 my %providers = (
-    sessions => 'uri=/_introspect',
-    strict => 'uri=/_introspect',
-    fresh => 'uri=/_introspect cache=0',
-    brief => 'uri=/_introspect cache=1s',
+    sessions => 'uri=/_introspect timeout=20s',
+    strict => 'uri=/_introspect timeout=20s',
+    fresh => 'uri=/_introspect cache=0 timeout=20s',
+    brief => 'uri=/_introspect cache=1s timeout=20s',
     hasty => 'uri=/_introspect timeout=100ms',
-    few => 'uri=/_introspect max=2',
-    other => 'uri=/_other',
-    broken => 'uri=/_introspect',
+    silent => 'uri=/_introspect timeout=4s',
+    few => 'uri=/_introspect max=2 timeout=20s',
+    other => 'uri=/_other timeout=20s',
+    broken => 'uri=/_introspect timeout=10s',
     closed => 'uri=/_closed',
     patient => 'uri=/_patient',
-    places => 'uri=/_introspect',
-    passports => 'uri=/_introspect',
+    places => 'uri=/_introspect timeout=20s',
+    passports => 'uri=/_introspect timeout=20s',
     (map { ("status$_" => 'uri=/_introspect') }
          qw(400 401 403 404 408 413 422 429 500)),
 );
@@ -46,7 +47,7 @@ my $passport = key_file('passport.pem');
 my %more = (
     strict => 'issuer    https://accounts.example.com;
                audience  gateway;
-               leeway    30s;
+               leeway    5m;
                claims    tier=plan scope=scp;',
     fresh => 'leeway 0s;',
     brief => 'leeway 0s;',
@@ -232,7 +233,7 @@ for my $case (
     ['without a time', { exp => undef }, '200 SUB ok'],
     ['expires soon', { exp => $now + 60 }, '200 SUB ok'],
     ['expired, within the leeway', { exp => $now - 5 }, '200 SUB ok'],
-    ['expired', { exp => $now - 60 }, '401 - expired'],
+    ['expired', { exp => $now - 600 }, '401 - expired'],
     ['valid since now', { nbf => $now }, '200 SUB ok'],
     ['valid soon, within the leeway', { nbf => $now + 5 }, '200 SUB ok'],
     ['not yet valid', { nbf => $now + 3600 }, '401 - not_yet_valid'],
@@ -389,7 +390,9 @@ for my $mode (qw(hang stall slow:5000)) {
         is_down(get('/hasty/', $token), $mode);
 
         $service->does(introspect => 'ok');
-        is(who(get('/hasty/', $token)), "200 user-$n ok", 'later it does');
+        wait_for(sub { who(get('/hasty/', $token)) eq "200 user-$n ok" },
+                 'an answer in time');
+        pass('later it does');
     });
 }
 
@@ -433,9 +436,19 @@ test('an answer holds for its time', sub {
 });
 
 test('no longer than the token', sub {
-    my $token = newcomer(exp => time + 2);
+    my ($token, $first);
 
-    is(who(get('/sessions/', $token)), "200 user-$n ok", 'active');
+    # on a machine that is so slow that it has expired there is another try
+
+    for (1 .. 10) {
+        my $end = time + 2;
+
+        $token = newcomer(exp => $end);
+        $first = who(get('/sessions/', $token));
+        last if time < $end;
+    }
+
+    is($first, "200 user-$n ok", 'active');
     wait_for(sub { get('/sessions/', $token)->{status} != 200 },
              'the token to expire');
     is(who(get('/sessions/', $token)), '401 - expired', 'expired');
@@ -444,7 +457,7 @@ test('no longer than the token', sub {
 
 test('how long a passport holds', sub {
     my %wanted = ('in an hour' => [time + 3600, 60], never => [undef, 60],
-                  soon => [time + 30, 30]);
+                  soon => [time + 50, 50]);
 
     for my $when (sort keys %wanted) {
         my $token = newcomer(exp => $wanted{$when}[0]);
@@ -456,7 +469,7 @@ test('how long a passport holds', sub {
             my $c = decode_json(decode_base64url((split /\./, $jwt)[1]));
             my $ttl = $c->{exp} - $c->{iat};
 
-            ok($ttl <= $wanted{$when}[1] && $ttl > $wanted{$when}[1] - 20,
+            ok($ttl <= $wanted{$when}[1] && $ttl > $wanted{$when}[1] - 40,
                "$ttl seconds");
             is($c->{src}, 'opaque', 'where from');
         }
@@ -872,7 +885,7 @@ test('a reload while the auth service is silent', sub {
 
     $service->does(introspect => 'hang');
 
-    my $fh = send_request($gw->port, 'GET', '/sessions/',
+    my $fh = send_request($gw->port, 'GET', '/silent/',
                           token => newcomer());
 
     waiting($gw, 1);

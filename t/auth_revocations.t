@@ -212,7 +212,8 @@ sub entry {
 
 $redis->stop;
 
-my $gw = gateway('revocations-gw', 'stale=1h', workers => 2);
+my $gw = gateway('revocations-gw', 'stale=1h', workers => 2,
+                 timeout => '4s');
 
 
 test('never read: requests wait, to be answered or to their deadline', sub {
@@ -231,7 +232,7 @@ test('never read: requests wait, to be answered or to their deadline', sub {
     # one that waits for a Redis that never comes, and was first, tells that
     # those were woken, not late
 
-    my $dead = gateway('dead-gw', '', redis => undef);
+    my $dead = gateway('dead-gw', '', redis => undef, timeout => '4s');
     my ($all, $woken);
 
     for (1 .. 5) {
@@ -346,11 +347,14 @@ test('an API key', sub {
     };
 
     $redis->command('HSET', "gw:key:$hash", 'subject', '7');
-    is($get->(), '200 partner:7 ok', 'before');
+
+    # a worker that has not asked Redis yet finds out that it is back
+
+    wait_for(sub { $get->() eq '200 partner:7 ok' }, 'the key to be known');
 
     revoke(key => uc $hash, until => time + 3600);
 
-    wait_for(sub { $get->() =~ /^401 \S+ revoked$/ }, 'the key');
+    wait_for(sub { $get->() =~ /^401 \S+ revoked$/ }, 'the key to be gone');
     pass('also if it is cached, and in upper case');
 });
 
@@ -602,7 +606,7 @@ test('a full table', sub {
     my ($token, $jti) = newcomer();
 
     $redis->command('DEL', $key);
-    $redis->command('EVAL', <<'END', 1, $key, $size, time - 295);
+    $redis->command('EVAL', <<'END', 1, $key, $size, time - 290);
         for i = 1, ARGV[1] do
             redis.call('XADD', KEYS[1], '*', 'jti', 'f' .. i, 'until', ARGV[2])
         end
@@ -659,7 +663,7 @@ test('answers that are none', sub {
     my $fake = fake_redis(@bad, array(entry('7-0', 'x', 'y')), $strange,
                           array(entry("$long-1")));
     my $gw = gateway('fake-gw', 'stale=1h', redis => $fake,
-                     timeout => '100ms');
+                     timeout => '5s');
 
     wait_for(sub { metric($gw, 'gw_auth_revocations_read') }, 'the list', 60);
 
@@ -687,7 +691,7 @@ test('the smallest users', sub {
     my ($token, $jti) = newcomer();
     my $day = time - 30 * 86400;
 
-    is(says($gw, $token), '200 ok', 'the list was read');
+    wait_for(sub { says($gw, $token) eq '200 ok' }, 'the list');
 
     $redis->command(qw(--user revoker --pass secret --no-auth-warning
                        XADD gw:revoked MINID ~), "${day}000", '*', 'jti', $jti,

@@ -279,19 +279,28 @@ test('workers share it', sub {
 
 
 test('a token that ends while it is in there', sub {
-    my $token = jwt(-exp => '+2');
-    my ($hits) = hits('identities');
+    my ($token, $hits, @says);
 
-    is(says('/', $token), "200 user-$n ok", 'first');
-    is(says('/', $token), "200 user-$n ok", 'hit');
-    is((hits('identities'))[0] - $hits, 1, 'it was one');
+    # on a machine that is so slow that it has ended there is another try
+
+    for (1 .. 10) {
+        my $end = int(time) + 2;
+
+        $token = jwt(-exp => undef, exp => $end);
+        ($hits) = hits('identities');
+        @says = map { says('/', $token) } 1, 2;
+        last if time < $end;
+    }
+
+    is(join(', ', @says), "200 user-$n ok, 200 user-$n ok", 'before');
+    is((hits('identities'))[0] - $hits, 1, 'the second was a hit');
 
     wait_for(sub { says('/', $token) eq '401 - expired' }, 'its end');
 
     is(says($_, $token), '401 - expired', "at $_")
         for '/', '/read', '/p1', '/optional';
     like($gw->error_log,
-         qr/gw auth: refused: expired(?: by \d s)?, provider "accounts"/,
+         qr/gw auth: refused: expired(?: by \d+ s)?, provider "accounts"/,
          'the log');
 });
 
@@ -514,7 +523,7 @@ test('a passport is that of its location', sub {
         'p9' => ' - - - - - -',
     );
 
-    my ($done, $wrong, %jti) = (0, 0);
+    my ($done, $wrong, $from, %jti) = (0, 0, time);
 
     my $look = sub {
         my ($path, $sub, $r) = @_;
@@ -553,9 +562,12 @@ test('a passport is that of its location', sub {
 
     is($wrong, 0, "$done passports");
 
-    # two workers may sign at the same time, but not with each request
+    # three workers may sign at the same time, but not with each request, and
+    # again after half a minute
 
-    cmp_ok((grep { keys %$_ > 3 } values %jti), '==', 0, 'they were kept');
+    my $most = 3 * (1 + int((time - $from) / 30));
+
+    cmp_ok((grep { keys %$_ > $most } values %jti), '==', 0, 'they were kept');
 
     my %owner;
     for my $where (keys %jti) {

@@ -45,7 +45,7 @@ sub tool {
 sub becomes {
     my ($what, $check) = @_;
 
-    my $end = time() + 30;
+    my $end = time() + 120;
     my @is;
 
     sleep 0.05 until (@is = $check->())[0] || time() > $end;
@@ -78,7 +78,8 @@ add_test_cleanup_handler(sub {
 
     my @live = ($dir, '--tail', $ENV{TEST_NGINX_TAIL});
 
-    # the two requests, the one that is at work, and the first mark
+    # the two requests, the one that is at work, and marks: the first, and one
+    # more in ten seconds
 
     $held = IO::Socket::INET->new(
         PeerAddr => Test::Nginx::Util::server_addr(),
@@ -90,19 +91,21 @@ add_test_cleanup_handler(sub {
     becomes('stat - what is there and at work', sub {
         my $is = numbers(@live);
 
-        return "$is->{pending} $is->{events} $is->{requests}" eq '3 2 1',
-               encode_json($is);
+        return "$is->{events} $is->{requests}" eq '2 1'
+               && $is->{pending} > $is->{events}, encode_json($is);
     });
 
     my ($said, $status) = tool('verify', @live);
 
     is($status, 0, 'verify - status');
-    like($said, qr/: alive, 3 records\n\w+: sequences 1 to 3, 0 missing\n/,
+    like($said,
+         qr/: alive, \d+ records\n\w+: sequences 1 to 3, 0 missing\n/,
          'verify - the request at work is not missing');
 
+    my $mark = qr/\{.*"gw.usage.mark.v1".*\n/;
+
     like((tool('cat', @live))[0],
-         qr/\A\{.*"gw.usage.mark.v1".*\n\{.*"a1".*\n\{.*"a2".*\n\z/,
-         'cat');
+         qr/\A$mark\{.*"a1".*\n$mark*\{.*"a2".*\n$mark*\z/, 'cat');
 
     is((tool('replay', @live, '--orphans', '--kept', '--dry-run'))[0],
        "0 records of 0 files, 0 damaged places; nothing was sent\n",
@@ -112,21 +115,28 @@ add_test_cleanup_handler(sub {
 
     my $copy = "$ENV{TEST_NGINX_RUN}/copy";
 
+    my $n;
+
     becomes('a copy has what is synced', sub {
         copy_files($dir, $copy);
-        return numbers($copy)->{pending} == 3;
+
+        my $is = numbers($copy);
+
+        $n = $is->{pending};
+
+        return $is->{events} == 2 && $n > 2;
     });
 
     ($said, $status) = tool('verify', $copy);
 
     is($status, 0, 'verify of a copy - status');
-    like($said, qr/: orphan, 3 records\n/, 'verify of a copy');
+    like($said, qr/: orphan, $n records\n/, 'verify of a copy');
 
     ($said, $status) = tool('replay', $copy, '--orphans', '-b', $broker, '-X',
                             'linger.ms=5');
 
     is($status, 0, 'replay of a copy - status');
-    like($said, qr/^3 records of 1 files, 3 acknowledged/m,
+    like($said, qr/^$n records of 1 files, $n acknowledged/m,
          'replay of a copy');
 
     my ($generation) = $said =~ /\A(\w+)-/;
@@ -137,10 +147,10 @@ add_test_cleanup_handler(sub {
 
     my @found = grep { /\A$generation / } <$kcat>;
 
-    is(scalar @found, 3, 'the messages are in Kafka');
+    is(scalar @found, $n, 'the messages are in Kafka');
     is(scalar(grep { m{ content-type=application/cloudevents\+json; } }
               @found),
-       3, 'and like those of the gateway');
+       $n, 'and like those of the gateway');
 
     undef $held;
 });

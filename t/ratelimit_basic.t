@@ -358,8 +358,8 @@ PTTL gw:{inherit}:own => 1728\d{5}|1727\d{5}
 ["GET /t.txt?k=log", "GET /other.txt?k=log"]
 --- response_headers eval
 ["! X-Status", "! X-Status"]
---- access_log
-[200 passed 0 86400]
+--- access_lines
+1 \[200 passed 0 86400\]
 
 
 
@@ -373,8 +373,8 @@ PTTL gw:{inherit}:own => 1728\d{5}|1727\d{5}
     location = /t.txt { }
 --- request
 GET /t.txt
---- access_log
-[200 - - -]
+--- access_lines
+1 \[200 - - -\]
 
 
 

@@ -8,6 +8,7 @@ use warnings;
 
 use Test::Nginx::Socket 'no_plan';
 use GwRatelimit;
+use Time::HiRes qw(time);
 
 
 my $redis = redis_server('redis-hangs');
@@ -37,12 +38,42 @@ sub waited {
 }
 
 
+# at the most so many since then: "n", and a few for each second, as probes and
+# for new connections
+
+sub few_since {
+    my ($waited, $from, $n) = @_;
+
+    my $more = waited() - $waited;
+
+    cmp_ok($more, '<=', $n + 4 * (time() - $from), 'few more have waited');
+
+    return $more;
+}
+
+
+# of a kind of line there is one in ten seconds
+
+sub few_lines {
+    my ($from, $regex) = @_;
+
+    my $n = grep { /$regex/ }
+            split /\n/, slurp(server_root() . '/logs/error.log');
+
+    cmp_ok($n, '>=', 1, "logged: $regex");
+    cmp_ok($n, '<=', 1 + (time() - $from) / 9, "seldom: $regex");
+}
+
+
 # Redis works at the beginning, and is stopped
 
 sub hang {
     wait_for(sub { says('/t.txt?k=begin' . rand) eq '200 passed' }, 'Redis');
-    $redis->signal('STOP');
+    stops();
 }
+
+
+sub stops { $redis->signal('STOP') }
 
 
 sub goes_on {
@@ -74,8 +105,7 @@ add_block_preprocessor(sub {
     }
 END
 
-    $block->set_value('request', 'GET /deny?k=last');
-    $block->set_value('response_headers', 'X-Status: passed');
+    $block->set_value('request', 'GET /metrics');
     $block->set_value('no_error_log', "[alert]\n[crit]\n[emerg]");
 });
 
@@ -90,20 +120,31 @@ __DATA__
 
 === TEST 1: the first ones wait, the others do not
 --- init
-hang();
-is(answers(5, '/t.txt?k=hangs'), join(', ', ('200 unchecked') x 5), 'let in');
-my %at_first = failures();
-is($at_first{timed_out}, 5, 'five have waited');
-is($at_first{unavailable}, 0, 'no more');
+my $start = time();
+my (%before, %at_first, $says);
+
+# the connection lasts a second
+
+in_time(0.9, sub {
+    goes_on();
+    %before = failures();
+    stops();
+    $says = answers(5, '/t.txt?k=hangs');
+    %at_first = failures();
+});
+is($says, join(', ', ('200 unchecked') x 5), 'let in');
+is($at_first{timed_out} - $before{timed_out}, 5, 'five have waited');
+is($at_first{unavailable} - $before{unavailable}, 0, 'no more');
+my ($from, $waited) = (time(), waited());
 is(answers(200, '/deny?k=hangs'), join(', ', ('503 unavailable') x 200),
    'refused');
 my %then = failures();
-cmp_ok(waited() - 5, '<', 20, 'few more');
-cmp_ok($then{unavailable}, '>', 180, 'the others did not');
+my $more = few_since($waited, $from, 10);
+is($then{unavailable} - $at_first{unavailable} + $more, 200,
+   'the others did not');
 goes_on();
---- log_lines
-1 \[error\] .* gw redis: .*(timed out|unavailable)
-1 \[warn\] .* gw ratelimit: .* without Redis
+few_lines($start, '\[error\] .* gw redis: .*timed out');
+few_lines($start, '\[warn\] .* gw ratelimit: .* without Redis');
 
 
 
@@ -116,16 +157,17 @@ my @clients = map {
 } 1 .. 50;
 is(scalar(grep { read_http($_) =~ /^X-Status: unchecked/m } @clients), 50,
    'all are let in');
-my $waited = waited();
+my ($from, $waited) = (time(), waited());
 is(answers(100, '/t.txt?k=then'), join(', ', ('200 unchecked') x 100),
    'let in');
-cmp_ok(waited() - $waited, '<', 20, 'the others did not wait');
+few_since($waited, $from, 10);
 goes_on();
 
 
 
 === TEST 3: again and again
 --- init
+my ($from, $waited) = (time(), waited());
 for my $n (1 .. 3) {
     hang();
     wait_for(sub {
@@ -135,7 +177,7 @@ for my $n (1 .. 3) {
     }, 'requests that are not asked about');
     goes_on();
 }
-cmp_ok(waited(), '<', 60, 'few have waited');
+few_since($waited, $from, 45);
 
 
 
@@ -144,9 +186,20 @@ cmp_ok(waited(), '<', 60, 'few have waited');
 hang();
 is(says("/t.txt?k=late"), '200 unchecked', 'not checked') for 1 .. 10;
 goes_on();
-wait_for(sub { header(http('/deny?k=number'), 'RateLimit') =~ /;r=99\d;/ },
-         'an answer of its own');
-my $n = header(http('/deny?k=number'), 'RateLimit') =~ s/.*;r=(\d+);.*/$1/r;
-for my $i (1 .. 20) {
-    like(http('/deny?k=number'), qr/;r=@{[ $n - $i ]};/, "answer $i");
+wait_for(sub {
+    return (header(http('/deny?k=number'), 'RateLimit') // '') =~ /;r=\d+;/;
+}, 'an answer of its own');
+
+# a machine may be too slow for an answer; its token may be taken
+
+my ($last, $lost, @wrong) = (1000, 999);
+for (1 .. 20) {
+    my $fields = header(http('/deny?k=number'), 'RateLimit');
+    my ($left) = ($fields // '') =~ /;r=(\d+);/ or $lost++, next;
+
+    push @wrong, "$left after $last, $lost lost"
+        if $left >= $last || $left < $last - 1 - $lost;
+    ($last, $lost) = ($left, 0);
 }
+is_deeply(\@wrong, [], 'each has its own');
+cmp_ok($last, '<', 1000, 'there were some');

@@ -58,7 +58,7 @@ RateLimit: "guess";r=1;t=86400',
 X-Limits: guess=limited
 Retry-After: 86\d+
 Content-Type: application/problem\+json',
-'X-Limits: guess=remembered']
+'X-Limits: guess=(remembered|limited)']
 --- redis
 KEYS gw:{denied}:* => gw:\{denied\}:guess
 
@@ -141,7 +141,7 @@ KEYS gw:*asked* => gw:\{asked\}:guess
 RateLimit: "early";r=2;t=86400, "calls";r=0;t=86400',
 'X-Limits: early=passed calls=limited
 RateLimit: "early";r=1;t=\d+, "calls";r=0;t=\d+',
-'X-Limits: early=passed calls=remembered
+'X-Limits: early=passed calls=(remembered|limited)
 RateLimit: "early";r=0;t=\d+, "calls";r=0;t=\d+',
 'X-Limits: early=limited
 RateLimit: "early";r=0;t=\d+']
@@ -340,7 +340,7 @@ Content-Type: text/plain']
 ["hello\n", "page\n", "problem \"page\"\n"]
 --- response_headers_like eval
 ['', 'Retry-After: 86\d+', 'Retry-After: 3[56]\d\d
-X-Limits: early=remembered page=limited']
+X-Limits: early=(remembered|limited) page=limited']
 
 
 

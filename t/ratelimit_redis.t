@@ -8,6 +8,7 @@ use warnings;
 use File::Temp qw(tempdir);
 use Test::Nginx::Socket 'no_plan';
 use GwRatelimit;
+use GWTest ();
 
 
 my $dir = tempdir(CLEANUP => 1);
@@ -15,7 +16,7 @@ my $owner = $$;
 
 $ENV{TEST_NGINX_SOCKET} = "$dir/redis.sock";
 
-my $port = $ENV{TEST_NGINX_OWN} = free_port();
+my $port = $ENV{TEST_NGINX_OWN} = GWTest::free_port();
 my $redis = fork() // die "fork: $!\n";
 
 if ($redis == 0) {
@@ -118,14 +119,6 @@ add_test_cleanup_handler(sub {
     is("@found", $block->database // (defined $block->error_log ? '' : 0),
        $block->name . ' - database');
 });
-
-
-sub free_port {
-    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
-        or die "listen: $!\n";
-
-    return $socket->sockport;
-}
 
 no_shuffle();
 run_tests();

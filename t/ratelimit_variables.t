@@ -14,6 +14,8 @@ show('X-Status' => '$gw_ratelimit_status',
      'X-Limits' => '[$gw_ratelimit_limits]',
      'X-Numbers' => '$gw_ratelimit_remaining/$gw_ratelimit_reset');
 
+same_day();
+
 # "PATH X-LIMITS": what a request gets in the end
 
 add_test_cleanup_handler(sub {
@@ -53,7 +55,7 @@ X-Limits: \[calls=limited\]
 X-Numbers: 0/86\d\d\d',
 'X-Status: limited
 X-Limit: \[calls\]
-X-Limits: \[calls=remembered\]
+X-Limits: \[calls=(remembered|limited)\]
 X-Numbers: 0/86\d\d\d']
 
 
@@ -170,7 +172,7 @@ X-Limits: \[new=dry_run calls=limited\]']
 'X-Status: banned
 X-Limit: \[login\]
 X-Limits: \[login=banned\]
-X-Numbers: 0/(600|59\d)',
+X-Numbers: 0/(600|5\d\d)',
 'X-Status: impossible
 X-Limit: \[calls\]
 X-Limits: \[calls=impossible\]
@@ -273,8 +275,8 @@ gw ratelimit: decided without Redis
     location = /t.txt { }
 --- request
 GET /t.txt
---- access_log
-[200 - - - -]
+--- access_lines
+1 \[200 - - - -\]
 
 
 

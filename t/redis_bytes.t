@@ -65,7 +65,7 @@ sub found {
     wait_for(sub {
         $r = $gw->get('/key/', headers => ['X-API-Key' => $key]);
         $r->{status} != 503;
-    }, $title, 10);
+    }, $title);
 
     is(who($r), '200 it ok', $title);
     $gw->stop('TERM');

@@ -44,7 +44,7 @@ END
 
 
 my $server = 'resolver 127.0.0.1:' . $dns->port
-             . ' ipv6=off valid=1s; resolver_timeout 1s;';
+             . ' ipv6=off valid=1s; resolver_timeout 3s;';
 
 
 sub get {

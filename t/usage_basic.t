@@ -274,7 +274,7 @@ status=200 units=0
         gw_usage_subject  $uri;
         gw_usage_tier     $uri;
         gw_usage_units    5;
-        proxy_pass        http://127.0.0.1:$TEST_NGINX_RAND_PORT_1;
+        proxy_pass        http://127.0.0.1:$TEST_NGINX_FREE_PORT;
         error_page        502 /err.html;
     }
     location = /err.html {
@@ -526,8 +526,8 @@ units=12 upstream_ms~^\d+$
 --- no_error_log
 [alert]
 --- log_lines
-1 gw usage: units are not a non-negative integer, counted as 1, 0 more
-1 gw usage: units
+1* gw usage: units are not a non-negative integer, counted as 1, 0 more
+1* gw usage: units
 --- events
 units=1
 units=1
@@ -591,7 +591,7 @@ subject~^a{512}$
 === TEST 28: the id goes to the upstream, however early it was asked for
 --- http_config
     server {
-        listen  127.0.0.1:$TEST_NGINX_RAND_PORT_1;
+        listen  127.0.0.1:$TEST_NGINX_FREE_PORT;
         location / {
             add_header  X-Seen $http_x_usage_id;
             empty_gif;
@@ -602,7 +602,7 @@ subject~^a{512}$
         gw_usage          on;
         set               $early "$gw_usage_id";
         proxy_set_header  X-Usage-Id $early$gw_usage_id;
-        proxy_pass        http://127.0.0.1:$TEST_NGINX_RAND_PORT_1;
+        proxy_pass        http://127.0.0.1:$TEST_NGINX_FREE_PORT;
     }
 --- request
 GET /t.txt
@@ -664,9 +664,9 @@ request_id~^\w{32}$ request_id==subject
 --- config
     location = /t.txt {
         gw_usage    on;
-        proxy_pass  http://127.0.0.1:$TEST_NGINX_RAND_PORT_1;
+        proxy_pass  http://127.0.0.1:$TEST_NGINX_FREE_PORT;
     }
---- tcp_listen: $TEST_NGINX_RAND_PORT_1
+--- tcp_listen: $TEST_NGINX_FREE_PORT
 --- tcp_no_close
 --- tcp_reply_delay: 5s
 --- tcp_reply: x

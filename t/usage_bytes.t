@@ -12,9 +12,6 @@ use GwUsage;
 use GwScene;
 
 
-$ENV{TEST_NGINX_H2_PORT} = IO::Socket::INET->new(
-    LocalAddr => '127.0.0.1', Listen => 1, ReuseAddr => 1)->sockport;
-
 
 add_block_preprocessor(sub {
     my $block = shift;
@@ -166,7 +163,7 @@ api=gzip interim=0
 === TEST 7: HTTP/2
 --- http_config
     server {
-        listen  127.0.0.1:$TEST_NGINX_H2_PORT http2;
+        listen  127.0.0.1:$TEST_NGINX_FREE_PORT http2;
         root    html;
         gw_usage      on;
         gw_usage_api  $arg_n;
@@ -176,7 +173,7 @@ api=gzip interim=0
     }
 --- scene eval
 sub {
-    my $url = "http://127.0.0.1:$ENV{TEST_NGINX_H2_PORT}/t.txt";
+    my $url = "http://127.0.0.1:$ENV{TEST_NGINX_FREE_PORT}/t.txt";
     my $curl = 'curl -s --http2-prior-knowledge';
     my $body = 'e' x 5000;
 

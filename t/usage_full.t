@@ -111,7 +111,7 @@ sub metric {
 sub wait_metric {
     my ($name, $least) = @_;
 
-    my $end = time() + 30;
+    my $end = time() + 120;
 
     sleep 0.05 while metric($name) < $least && time() < $end;
 
@@ -124,7 +124,7 @@ sub wait_metric {
 sub events {
     my @apis = @_;
 
-    my $end = time() + 60;
+    my $end = time() + 120;
 
     while (1) {
         my (%events, @marks);
@@ -184,7 +184,7 @@ sub {
 
     # until one is accepted again, and is the last one
 
-    my ($last, $end) = (0, time() + 60);
+    my ($last, $end) = (0, time() + 120);
 
     while ($last != $n && time() < $end) {
         main::get('/t.txt?n=drop' . ++$n);
@@ -239,7 +239,7 @@ sub {
 
     GwUsage::kafka_commands('up all');
 
-    my $end = time() + 60;
+    my $end = time() + 120;
 
     while (time() < $end) {
         $n++;
@@ -362,7 +362,7 @@ sub {
 
     # until nothing is free, and no segment can be made
 
-    my ($n, $end, $failures, $answer) = (0, time() + 60, 0, '');
+    my ($n, $end, $failures, $answer) = (0, time() + 120, 0, '');
 
     until ($failures && $answer =~ / 503 /) {
         die "not full\n" if time() > $end;

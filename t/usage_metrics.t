@@ -103,7 +103,7 @@ sub connected {
 sub wait_for {
     my ($block, $name, $value) = @_;
 
-    my $end = time() + 40;
+    my $end = time() + 120;
     my ($wrong, $found);
 
     while (1) {

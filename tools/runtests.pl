@@ -23,9 +23,12 @@
 #     TEST_NGINX_KEYS             keys made by tools/keys.sh
 #     TEST_NGINX_BIN              build/bin
 #     TEST_NGINX_RUN              a folder for servers started by the test
+#     TEST_NGINX_PORTS            "FROM TO", of which ports are chosen, so
+#                                 that no other run takes the port of a
+#                                 server that is being restarted
 #
 # The folder of a run is build/test/PID; it stays if something failed.
-# TEST_SECONDS bounds a program, 600 by default.
+# TEST_SECONDS bounds a program, 1800 by default.
 
 use strict;
 use warnings;
@@ -44,7 +47,7 @@ my $root = abs_path(dirname($0) . '/..');
 my $build = abs_path($ENV{BUILD} || "$root/build") or die "no build folder\n";
 my $server = "$root/tools/server.sh";
 my $run = "$build/test/$$";
-my $limit = $ENV{TEST_SECONDS} || 600;
+my $limit = $ENV{TEST_SECONDS} || 1800;
 
 my ($passed, $failed) = (0, 0);
 my (@skipped, @trouble);
@@ -55,6 +58,8 @@ my ($main, $keep) = ($$, 1);
 
 chdir $root or die "$root: $!\n";
 $SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub { exit 130 };
+
+$ENV{TEST_NGINX_PORTS} ||= ports(0);
 
 remove_old();
 make_path($run);
@@ -121,6 +126,8 @@ sub start_beside {
         my $pid = fork() // die "fork: $!\n";
 
         if (!$pid) {
+            $ENV{TEST_NGINX_PORTS} = ports(@started + 1);
+
             open(STDOUT, '>', "$run/beside-$name")
                 && open(STDERR, '>&', \*STDOUT)
                 or POSIX::_exit(1);
@@ -157,6 +164,15 @@ sub add_beside {
 }
 
 
+# below the range from which outgoing connections get theirs
+
+sub ports {
+    my ($n) = @_;
+
+    return join ' ', 10000 + 7000 * $n, 16999 + 7000 * $n;
+}
+
+
 sub prepare {
     $ENV{PATH} .= ':/usr/sbin:/sbin';
 
@@ -170,6 +186,10 @@ sub prepare {
     $ENV{TEST_NGINX_SERVROOT} = "$run/servroot";
     $ENV{TEST_NGINX_KEYS} = "$run/keys";
     $ENV{TEST_NGINX_BIN} = "$build/bin";
+
+    # its own is 3 seconds, which a busy machine may need
+
+    $ENV{TEST_NGINX_TIMEOUT} ||= 60;
 
     # left by a test of Test::Nginx in another environment
 
@@ -352,8 +372,10 @@ sub empty_redis {
 
 
 sub free_port {
+    my ($from, $to) = split ' ', $ENV{TEST_NGINX_PORTS};
+
     for (1 .. 1000) {
-        my $port = 10000 + int rand 20000;
+        my $port = $from + int rand($to - $from + 1);
 
         return $port
             if IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1,

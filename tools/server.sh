@@ -191,14 +191,18 @@ signal() {
 }
 
 
-# free_port [N]: below the range from which outgoing connections get theirs
+# free_port [N]: below the range from which outgoing connections get theirs,
+# and where TEST_NGINX_PORTS says
 
 free_port() {
     perl -MIO::Socket::INET -e '
+        my ($from, $to) = split " ", $ENV{TEST_NGINX_PORTS} || "10000 29999";
         my @found;
 
         for (1 .. 1000) {
-            my $port = 10000 + int rand 20000;
+            my $port = $from + int rand($to - $from + 1);
+
+            next if $port == ($ENV{TEST_NGINX_SERVER_PORT} || 0);
 
             push @found, IO::Socket::INET->new(
                     LocalAddr => "127.0.0.1", Listen => 1,

@@ -28,7 +28,7 @@ my $gw = GWTest::Gateway->new(
     auth => $service, start => 0,
     edit => sub {
         s/worker_processes  auto/worker_processes  2/;
-        s/cache=30s/cache=1s/;
+        s/cache=30s/cache=1s timeout=5s/;
         s/timeout=50ms/timeout=10s/g;
         s/location \/account\/ \{\n\K/<<'END'/e;
             add_header  X-Degraded  $gw_auth_degraded always;

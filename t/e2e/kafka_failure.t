@@ -115,7 +115,7 @@ $kafka->signal('STOP');
 
 my %killed = (QUIT => 1, TERM => 1);
 
-for my $signal ('QUIT', ('TERM') x 3) {
+for my $signal ('QUIT', ('TERM') x 5) {
 
     # The master kills workers some 1.5 s after TERM: one that was in its time
     # may be taken for late by a machine that is busy.

@@ -53,7 +53,7 @@ sub requests {
 
 
 # The master kills workers some 1.5 s after TERM: one that was in its time
-# may be taken for late by a machine that is busy.  So it has three attempts.
+# may be taken for late by a machine that is busy.  So it has five attempts.
 
 sub ends {
     my ($title, $signal, $n) = @_;
@@ -79,7 +79,7 @@ sub ends {
 sub ends_always {
     my ($title) = @_;
 
-    ends($title, $_, 20) for 'QUIT', ('TERM') x 3;
+    ends($title, $_, 20) for 'QUIT', ('TERM') x 5;
 }
 
 

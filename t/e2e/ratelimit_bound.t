@@ -53,7 +53,9 @@ wait_for(sub {
     !grep { $_->get('/metrics')->{body} !~ /^gw_ratelimit_nodes 2$/m } @gw;
 }, 'both to know that they are two');
 
-my $load = GWLoad->new(n => 6, targets => [
+# so many connections that each worker gets some of them
+
+my $load = GWLoad->new(n => 10, targets => [
     map { my $gw = $_; map { [ $gw, $_ ] } qw(/leased /strict) } @gw
 ]);
 
@@ -91,7 +93,7 @@ sub drain {
         refused('/leased') > $before[0] + 200
         && refused('/strict') > $before[1] + 200
         || $load->results > $end
-    }, 'the buckets to be empty');
+    }, 'the buckets to be empty', 120);
 }
 
 
@@ -112,7 +114,7 @@ sub calm {
     $load->only(@targets);
     $load->rate($rate);
 
-    wait_for(sub { $load->results >= $end }, "$n requests");
+    wait_for(sub { $load->results >= $end }, "$n requests", 120);
     $load->rate(0);
 }
 
@@ -194,7 +196,13 @@ is_deeply([ grep { $_->[3] != 200 && $_->[3] != 429 } @results ], [],
 
 # what the logs say
 
-my @requests = grep { $_->{path} ne '/metrics' } logged(@gw);
+my @requests;
+
+wait_for(sub {
+    @requests = grep { $_->{path} ne '/metrics' } logged(@gw);
+    @requests >= @results;
+}, 'all to be in the logs');
+
 my ($slowest) = sort { $b <=> $a } map { $_->{took} } @requests;
 
 is(scalar @requests, @results, 'all are in the logs');
@@ -215,7 +223,14 @@ for my $name (qw(leased strict)) {
     cmp_ok($excess, '<=', $burst + $ahead,
            "$name: in no time more than burst and rate"
            . ($ahead ? ' and leases' : ''));
-    cmp_ok($excess, '>', 0.9 * $burst, "$name: and the test comes near it");
+
+    # a machine may be too slow to take more than the rate; and what waited
+    # may have been decided at any time meanwhile
+
+    my $blur = 2 * $rate * $slowest / 1000;
+
+    ok($excess > 0.9 * $burst - $blur || !refused("/$name"),
+       "$name: and the test comes near it");
 
     diag(sprintf('%s: %d let in, at most %.1f more than the rate in a time',
                  $name, scalar @let, $excess));

@@ -25,6 +25,10 @@ my $TAILS = 8;
 
 my $JOURNAL = 'size=1g sync=50ms segment=64k';
 
+# requests a second
+
+my $RATE = 400;
+
 my $kafka = GWTest::Server->new('mock-kafka', 'disk-kafka');
 
 END {
@@ -46,7 +50,7 @@ sub answers {
 
     my $all = $traffic->count + $n;
 
-    wait_for(sub { $traffic->count >= $all }, "$n answers", 60);
+    wait_for(sub { $traffic->count >= $all }, "$n answers", 120);
 }
 
 
@@ -69,16 +73,22 @@ sub wait_full {
 }
 
 
-# events come in again, of all workers
+# Events come in again, of all workers.  What makes room is called when there
+# are few requests, for it may be so little that it is gone before it is seen.
 
 sub wait_room {
-    my ($title, $meter) = @_;
+    my ($title, $meter, $traffic, $make) = @_;
+
+    $traffic->rate(10);
+    $make->();
 
     ok(eval {
         wait_for(sub { $meter->metric('journal_full') == 0 }, 'room');
     }, "$title: there is room again") or diag($@);
 
     my $appended = $meter->metric('appended_total');
+
+    $traffic->rate($RATE);
 
     ok(eval {
         wait_for(sub { $meter->metric('appended_total') > $appended + 50 },
@@ -97,8 +107,8 @@ sub all_counted {
 
     my $refused = 0;
 
-    wait_for(sub { $meter->metric('requests') == 0 }, 'no request', 60);
-    ok(eval { wait_for(sub { $meter->metric('pending') == 0 }, 'Kafka', 60) },
+    wait_for(sub { $meter->metric('requests') == 0 }, 'no request', 120);
+    ok(eval { wait_for(sub { $meter->metric('pending') == 0 }, 'Kafka', 120) },
        "$title: all is delivered") or diag($@);
 
     # a gauge may be older than an event
@@ -110,7 +120,7 @@ sub all_counted {
 
         $lost = grep { /is logged, nothing is in Kafka/ } $proof->problems;
         $lost == $meter->metric('dropped_total');
-    }, 'the same in metrics as in Kafka', 60);
+    }, 'the same in metrics as in Kafka', 120);
 
     for (split /\n/, $meter->access_log) {
         $refused++ if /\A- \S+ 503 /;
@@ -147,7 +157,7 @@ sub all_counted {
 }
 
 
-# a worker says the same at most once in ten seconds
+# a worker says the same at most once in ten seconds, also over midnight
 
 sub check_log {
     my ($title, $meter) = @_;
@@ -161,7 +171,8 @@ sub check_log {
         my $kind = "$pid " . ($text =~ /dropped|failed|\z/ && $&);
         my $time = $h * 3600 + $m * 60 + $s;
 
-        push @soon, $_ if defined $last{$kind} && $time - $last{$kind} < 9;
+        push @soon, $_
+            if defined $last{$kind} && ($time - $last{$kind}) % 86400 < 9;
         $last{$kind} = $time;
     }
 
@@ -212,7 +223,7 @@ sub disk_full {
     my $title = "disk full, $mode";
     my $meter = new_meter("full-$mode", $mode, disk => '800k');
     my @workers = $meter->workers;
-    my $traffic = $meter->traffic(rate => 400, n => 8);
+    my $traffic = $meter->traffic(rate => $RATE, n => 8);
 
     answers($traffic, 50);
     $kafka->signal('STOP');
@@ -225,12 +236,14 @@ sub disk_full {
 
     # freed by others first, then by Kafka
 
-    unlink($meter->journal . '/ballast') or die "ballast: $!\n";
-    wait_room("$title, files removed", $meter);
+    wait_room("$title, files removed", $meter, $traffic, sub {
+        unlink($meter->journal . '/ballast') or die "ballast: $!\n";
+    });
 
     wait_full("$title once more", $meter, $mode);
-    $kafka->signal('CONT');
-    wait_room("$title, Kafka back", $meter);
+    wait_room("$title, Kafka back", $meter, $traffic, sub {
+        $kafka->signal('CONT');
+    });
     answers($traffic, 100);
 
     is_deeply([ $meter->workers ], \@workers, "$title: workers are alive");
@@ -250,18 +263,20 @@ sub tails_full {
     $meter->start;
 
     my @workers = $meter->workers;
-    my $traffic = $meter->traffic(rate => 400, n => 8);
+    my $traffic = $meter->traffic(rate => $RATE, n => 8);
+
+    my $empty = sub {
+        unlink($meter->tails . '/ballast') or die "ballast: $!\n";
+    };
 
     wait_full("$title at the start", $meter, $mode);
-    unlink($meter->tails . '/ballast') or die "ballast: $!\n";
-    wait_room($title, $meter);
+    wait_room($title, $meter, $traffic, $empty);
     answers($traffic, 100);
 
     # when it is at work; what segments leave meanwhile is taken, too
 
     wait_full("$title later", $meter, $mode, sub { fill($meter->tails) });
-    unlink($meter->tails . '/ballast') or die "ballast: $!\n";
-    wait_room("$title, later", $meter);
+    wait_room("$title, later", $meter, $traffic, $empty);
     answers($traffic, 100);
 
     is_deeply([ $meter->workers ], \@workers, "$title: workers are alive");
@@ -279,7 +294,7 @@ sub errors {
                           http => 'gw_usage_kafka_set '
                                   . 'queue.buffering.max.messages 100;');
     my @workers = $meter->workers;
-    my $traffic = $meter->traffic(rate => 400, n => 8);
+    my $traffic = $meter->traffic(rate => $RATE, n => 8);
 
     answers($traffic, 50);
 
@@ -297,8 +312,8 @@ sub errors {
         # long enough for a segment to end
 
         answers($traffic, 200);
-        $meter->fault($_->[0]);
-        wait_room("$title, no @$_ any more", $meter);
+        wait_room("$title, no @$_ any more", $meter, $traffic,
+                  sub { $meter->fault($_->[0]) });
     }
 
     # what is read back is asked for again; it is not fed yet, for librdkafka
@@ -316,8 +331,8 @@ sub errors {
                  'read EIO');
     }, "$title: read EIO is counted") or diag($@);
 
-    $meter->fault('read');
-    wait_room("$title, no read EIO any more", $meter);
+    wait_room("$title, no read EIO any more", $meter, $traffic,
+              sub { $meter->fault('read') });
 
     is_deeply([ $meter->workers ], \@workers, "$title: workers are alive");
     all_counted($title, $meter, $mode, $traffic);
@@ -330,7 +345,7 @@ sub hangs {
     my $title = "a hung disk, $mode";
     my $meter = new_meter("hangs-$mode", $mode, faults => 1);
     my @workers = $meter->workers;
-    my $traffic = $meter->traffic(rate => 400, n => 8);
+    my $traffic = $meter->traffic(rate => $RATE, n => 8);
 
     my $n = 0;
 
@@ -360,8 +375,8 @@ sub hangs {
         cmp_ok($tails, '<=', 2 * $TAILS,
                "$title, $call: a worker has so many segments in memory");
 
-        $meter->fault($call);
-        wait_room("$title, $call", $meter);
+        wait_room("$title, $call", $meter, $traffic,
+                  sub { $meter->fault($call) });
     }
 
     is_deeply([ $meter->workers ], \@workers, "$title: workers are alive");
@@ -399,7 +414,7 @@ sub promised {
         $before = $meter->metric('dropped_total');
 
         return $before - $last >= 500 && $meter->metric('file_failures_total');
-    }, 'rejected requests to be dropped', 60);
+    }, 'rejected requests to be dropped', 120);
 
     is($meter->get('/here')->{status}, 503, "$title: no more is admitted");
     syswrite($_, 'other') for @held;
@@ -407,7 +422,7 @@ sub promised {
     my @answers = map { read_response($_) } @held;
 
     undef @held;
-    wait_for(sub { $meter->metric('requests') == 0 }, 'no request', 60);
+    wait_for(sub { $meter->metric('requests') == 0 }, 'no request', 120);
     $kafka->signal('CONT');
 
     my $proof = $meter->finish;
@@ -427,21 +442,42 @@ sub promised {
 }
 
 
-# What is in memory arrives; the rest is dropped until the next reload.
+# What is in memory arrives; the rest is dropped until the next reload.  Old
+# workers have some seconds for it, then it is lost with their folder: where
+# a machine is too slow for that, there is another attempt.
 
 sub gone {
     my $title = 'the directory is gone';
-    my $meter = new_meter('gone', 'drop');
-    my @workers = $meter->workers;
-    my $traffic = $meter->traffic(rate => 300, n => 8);
+    my ($meter, $traffic);
 
-    answers($traffic, 100);
-    File::Path::remove_tree($meter->journal);
-    wait_full($title, $meter, 'drop');
-    is_deeply([ $meter->workers ], \@workers, "$title: workers are alive");
+    for my $attempt (1 .. 5) {
+        $meter = new_meter("gone$attempt", 'drop');
+        $traffic = $meter->traffic(rate => 300, n => 8);
 
-    $meter->reload(old => 1);
-    wait_room("$title, and made again by a reload", $meter);
+        my @workers = $meter->workers;
+
+        answers($traffic, 100);
+
+        # a worker may be about to make a file there
+
+        wait_for(sub {
+            File::Path::remove_tree($meter->journal, { error => \my $err });
+            !-e $meter->journal;
+        }, 'the directory to be gone');
+
+        wait_full($title, $meter, 'drop');
+        is_deeply([ $meter->workers ], \@workers, "$title: workers are alive");
+
+        $meter->reload(old => 1);
+
+        last if $meter->error_log !~ / [1-9]\d* records are not acknowledged/;
+
+        diag("$title: too slow, attempt $attempt");
+        $traffic->stop;
+        $meter->stop;
+    }
+
+    wait_room("$title, and made again by a reload", $meter, $traffic, sub { });
     answers($traffic, 300);
     $traffic->stop;
 

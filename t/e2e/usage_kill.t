@@ -134,7 +134,7 @@ my %deaths = (
 
         wait_for(sub {
             !grep { GWTest::Gateway::is_alive($_) } @old;
-        }, 'old workers to end', 60);
+        }, 'old workers to end', 120);
     },
 
     # who adopts is killed, too
@@ -243,7 +243,14 @@ cmp_ok($proof->count('answered'), '>', 10 * $KILLS, 'requests were answered');
 cmp_ok($proof->count('unfinished'), '>', 0, 'some were cut off');
 cmp_ok($proof->count('adopted'), '>', 0, 'generations were adopted');
 cmp_ok($proof->count('closed'), '>', 0, 'others closed');
-cmp_ok($proof->count('generations'), '<=', $meter->workers_started,
+
+# a master may be killed before it tells of one
+
+my $untold = 0;
+
+$untold += $killed{$_} // 0 for grep { /master/ } keys %PARTS;
+
+cmp_ok($proof->count('generations'), '<=', $meter->workers_started + $untold,
        'no other process has a generation');
 is($how{silent} // 0, 0, 'no client waited in vain');
 

@@ -43,7 +43,7 @@ for (1 .. $RELOADS) {
     wait_for(sub { grep { !$old{$_} } $meter->workers }, 'new workers');
 }
 
-wait_for(sub { $meter->workers == 2 }, 'old workers to end', 60);
+wait_for(sub { $meter->workers == 2 }, 'old workers to end', 120);
 pass("$RELOADS reloads under load, at most $most workers at a time");
 
 my $proof = $meter->finish;

@@ -66,7 +66,7 @@ sub ended {
     my ($what, @pids) = @_;
 
     wait_for(sub { !grep { GWTest::Gateway::is_alive($_) } @pids },
-             "$what to end", 60);
+             "$what to end", 120);
     pass("$what ended");
 }
 
@@ -89,7 +89,7 @@ for my $round (1, 2) {
 
     kill('WINCH', $old);
     $meter->{master} = $old;
-    wait_for(sub { !$meter->workers }, 'the old workers to end', 60);
+    wait_for(sub { !$meter->workers }, 'the old workers to end', 120);
     answers(100);
 
     my @new = ($new, $meter->workers_of($new));

@@ -182,7 +182,7 @@ sub workers_of {
 
     my @workers;
 
-    wait_for(sub { (@workers = $gw->workers) == $n }, "$n workers", 60);
+    wait_for(sub { (@workers = $gw->workers) == $n }, "$n workers", 120);
 
     return @workers;
 }
@@ -271,7 +271,7 @@ sub messages_of {
             }
 
             return !%missing;
-        }, 'all events in Kafka', 60);
+        }, 'all events in Kafka', 120);
     };
 
     Test::More::diag($@) if !$complete;

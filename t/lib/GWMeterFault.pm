@@ -238,7 +238,7 @@ sub metrics_are {
         wait_for(sub {
             $got{$_} = $self->metric($_) for keys %want;
             !grep { $got{$_} != $want{$_} } keys %want;
-        }, 'metrics', 60);
+        }, 'metrics', 120);
     };
 
     Test::More::diag(join ', ', map { "$_ is $got{$_}, not $want{$_}" }

@@ -21,7 +21,7 @@ package GWMeterTraffic;
 #     answered    the head of a response was there
 #     gone        the connection was closed before
 #     broken      the same, and it was its first request; or nobody listens
-#     silent      nothing came for 30 seconds
+#     silent      nothing came for 60 seconds
 #     left        it went away before there was an answer
 #
 # Requests are, in parts that "kinds" may change: "quick" ones, "slow" ones
@@ -213,7 +213,7 @@ sub client {
                 ($rate) = $text =~ /(\d+)\n\z/;
 
             } else {
-                $end = $now + 60;
+                $end = $now + 90;
                 vec($mask, fileno($orders), 1) = 0;
             }
         }
@@ -248,7 +248,7 @@ sub ask {
     if (!$c->{fh}) {
         $c->{first} = 1;
         $c->{fh} = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                         PeerPort => $port, Timeout => 5)
+                                         PeerPort => $port, Timeout => 30)
             or return 0;
         setsockopt($c->{fh}, IPPROTO_TCP, TCP_NODELAY, 1);
     }
@@ -301,7 +301,7 @@ sub turn {
         return 1;
     }
 
-    return 0 if !$late && $now < $c->{start} + 30;
+    return 0 if !$late && $now < $c->{start} + 60;
 
     push @$lines, ($late ? 'left' : 'silent') . " - $c->{kind} 0\n"
         if !$c->{answered};

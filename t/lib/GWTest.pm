@@ -25,7 +25,7 @@ package GWTest;
 #
 #   wait_for(\&cond, $what, $seconds)
 #       calls cond until it is true, and returns what it returned; dies
-#       after $seconds, 30 by default
+#       after $seconds, 120 by default
 #
 #   free_port()
 #       a free TCP port of 127.0.0.1
@@ -80,7 +80,7 @@ package GWTest;
 #   ->stop          orderly, and waits for it
 #   ->start         again: same port, Kafka with its data
 #   ->signal(NAME)  STOP makes it hang, CONT goes on, KILL ends it (waits)
-#   ->order(TEXT)   a command for mock-kafka
+#   ->order(TEXT)   a command for mock-kafka, waits until it has obeyed
 #   ->requests      of upstream: what it has received so far, decoded
 #   ->command(...)  of redis: the output of redis-cli
 #
@@ -157,7 +157,7 @@ sub started {
 sub wait_for {
     my ($cond, $what, $seconds) = @_;
 
-    my $end = time + ($seconds || 30);
+    my $end = time + ($seconds || 120);
 
     while (1) {
         my $rc = $cond->();
@@ -171,8 +171,12 @@ sub wait_for {
 
 
 sub free_port {
+    my ($from, $to) = split ' ', $ENV{TEST_NGINX_PORTS} || '10000 29999';
+
     for (1 .. 1000) {
-        my $port = 10000 + int rand 20000;
+        my $port = $from + int rand($to - $from + 1);
+
+        next if $port == ($ENV{TEST_NGINX_SERVER_PORT} || 0);
 
         return $port
             if IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1,
@@ -531,9 +535,23 @@ sub signal {
 sub order {
     my ($self, $text) = @_;
 
+    my $done = $self->answers;
+
     open(my $fh, '>', "$self->{dir}/control") or die "control: $!\n";
     print $fh "$text\n";
     close $fh or die "control: $!\n";
+
+    GWTest::wait_for(sub { $self->answers > $done }, "\"$text\" to be done");
+}
+
+
+# to orders, which it writes to its log
+
+sub answers {
+    my ($self) = @_;
+
+    return scalar(() = GWTest::slurp("$self->{dir}/log")
+                       =~ /^(?:ok|error: .*)$/mg);
 }
 
 
@@ -711,7 +729,7 @@ sub stop {
 
     my $gone = eval {
         GWTest::wait_for(sub { !grep { is_alive($_) } @pids },
-                         'nginx to end', 20);
+                         'nginx to end');
     };
 
     if (!$gone) {

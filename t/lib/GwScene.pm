@@ -93,7 +93,7 @@ sub get {
 sub expect {
     my ($fh, $pattern) = @_;
 
-    my ($got, $end) = ('', time() + 30);
+    my ($got, $end) = ('', time() + 120);
 
     until ($got =~ /$pattern/s) {
         vec(my $in = '', fileno($fh), 1) = 1;
@@ -115,18 +115,21 @@ sub eof_of {
 }
 
 
-# until so many interim events of an api are there
+# until so many interim events of an api are there, in which a regex matches;
+# returns all of that api
 
 sub interim {
-    my ($api, $n) = @_;
+    my ($api, $n, $pattern) = @_;
 
-    my $end = time() + 30;
+    $pattern //= qr/"/;
+
+    my $end = time() + 120;
 
     while (1) {
         my @found = grep { /"type":"gw\.usage\.interim\.v1".*"api":"$api"/ }
                     GwUsage::kafka_messages('%s\n');
 
-        return @found if @found >= $n;
+        return @found if grep({ /$pattern/ } @found) >= $n;
         die "no $n interim events of $api\n" if time() > $end;
 
         sleep 0.05;

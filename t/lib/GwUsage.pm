@@ -37,11 +37,17 @@
 #     --- log_lines
 #     1 gw usage: events dropped
 #
-# counts the lines of the error log in which a regex matches.
+# counts the lines of the error log in which a regex matches.  With "1*" a
+# worker may write it again, but not within ten seconds.
 #
-#     --- stop_nginx: TERM 1
+#     --- stop_nginx: TERM
 #
-# sends the signal, and expects nginx to end in time, and without an alert.
+# sends the signal, and expects nginx to end in peace: no worker is so late that
+# the master kills it, some 1.5 s after TERM.  With "QUIT delivered" nothing may
+# be left in the journal.  Where a machine was too slow nginx starts again with
+# one more request, and has another attempt.
+#
+# $TEST_NGINX_FREE_PORT is a free port of 127.0.0.1.
 
 package GwUsage;
 
@@ -51,6 +57,7 @@ use warnings;
 use IO::Socket::INET;
 use IPC::Open2;
 use JSON::PP;
+use List::Util qw(first);
 use Test::More ();
 use Test::Nginx::Socket;
 use Time::HiRes qw(sleep time);
@@ -59,6 +66,14 @@ use GwJournal;
 
 
 our ($kafka_pid, $to_kafka, $from_kafka);
+
+# as the server's port below those of outgoing connections, of which one may
+# have any of $TEST_NGINX_RAND_PORT_1 when it is to be listened on
+
+$ENV{TEST_NGINX_FREE_PORT} = first {
+    IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $_,
+                          Listen => 1, ReuseAddr => 1)
+} map { ($ENV{TEST_NGINX_SERVER_PORT} || 20000) + $_ } 1 .. 100;
 
 my ($generation, $last) = ('', 0);
 
@@ -248,16 +263,23 @@ sub add_passed {
 # asks for an event of our own
 
 sub last_id {
+    my $answer = ask('/gw-usage-last') // '';
+
+    return $answer =~ /^X-Usage-Id: ([0-9a-f]{16})-([1-9]\d*)\r$/m;
+}
+
+
+sub ask {
+    my $uri = shift;
+
     my $sock = IO::Socket::INET->new(
         PeerAddr => Test::Nginx::Util::server_addr(),
         PeerPort => Test::Nginx::Util::server_port(),
-        Timeout => 5) or return;
+        Timeout => 30) or return;
 
-    print $sock "GET /gw-usage-last HTTP/1.0\r\nHost: localhost\r\n\r\n";
+    print $sock "GET $uri HTTP/1.0\r\nHost: localhost\r\n\r\n";
 
-    my $response = do { local $/; <$sock> } // '';
-
-    return $response =~ /^X-Usage-Id: ([0-9a-f]{16})-([1-9]\d*)\r$/m;
+    return do { local $/; <$sock> };
 }
 
 
@@ -267,7 +289,7 @@ sub read_events {
     my ($gen, $first, $last) = @_;
 
     my %events;
-    my $end = time() + 30;
+    my $end = time() + 120;
 
     while (1) {
         %events = ();
@@ -352,9 +374,35 @@ sub check_log {
 
     for my $line (split /\n/, $block->log_lines) {
         my ($n, $pattern) = split ' ', $line, 2;
+        my @found = grep { /$pattern/ } @log;
 
-        is(scalar(grep { /$pattern/ } @log), $n, "$name - log_lines - $line");
+        @found = without_later(@found) if $n =~ s/\*\z//;
+
+        is(scalar @found, $n, "$name - log_lines - $line");
     }
+}
+
+
+# Of one worker, that with most of them: without those that are ten seconds
+# later than the one before, as far as whole seconds tell, also over midnight.
+
+sub without_later {
+    my @lines = @_;
+
+    my (%last, %rest);
+
+    for (@lines) {
+        my ($h, $m, $s, $pid) = / (\d\d):(\d\d):(\d\d) \[\w+\] (\d+)#/;
+        my $time = $h * 3600 + $m * 60 + $s;
+
+        push @{$rest{$pid}}, $_
+            if !defined $last{$pid} || ($time - $last{$pid}) % 86400 < 9;
+        $last{$pid} = $time;
+    }
+
+    my ($most) = sort { @$b <=> @$a } values %rest;
+
+    return @{$most || []};
 }
 
 
@@ -398,7 +446,7 @@ sub kafka_commands {
 sub wait_for {
     my $api = shift;
 
-    my $end = time() + 30;
+    my $end = time() + 120;
 
     until (grep { /"api":"\Q$api\E"/ } kafka_messages('%s\n')) {
         die "no event of api $api\n" if time() > $end;
@@ -410,7 +458,7 @@ sub wait_for {
 sub wait_log {
     my $pattern = shift;
 
-    my $end = time() + 30;
+    my $end = time() + 120;
 
     until (slurp(server_root() . '/logs/error.log') =~ /$pattern/) {
         die "no \"$pattern\" in the error log\n" if time() > $end;
@@ -424,13 +472,26 @@ sub wait_log {
 sub reload {
     my $pid = slurp(server_root() . '/logs/nginx.pid') + 0;
     my @old = split ' ', slurp("/proc/$pid/task/$pid/children");
-    my $start = time();
 
     kill('HUP', $pid);
 
-    sleep 0.01 while grep({ is_alive($_) } @old) && time() < $start + 20;
+    ok(are_gone(@old), 'old workers end');
+}
 
-    cmp_ok(time() - $start, '<', 3.5, 'old workers end in time');
+
+# waits for them, but not for ever
+
+sub are_gone {
+    my @pids = @_;
+
+    my $end = time() + 60;
+
+    while (grep { is_alive($_) } @pids) {
+        return 0 if time() > $end;
+        sleep 0.01;
+    }
+
+    return 1;
 }
 
 
@@ -448,23 +509,54 @@ sub stop_kafka {
 sub check_stop {
     my $block = shift;
 
-    my $name = $block->name;
-    my ($signal, $limit) = split ' ', $block->stop_nginx;
+    my ($signal, $delivered) = split ' ', $block->stop_nginx;
+    my $what = $block->name . " - stop_nginx - $signal";
+    my $file = server_root() . '/logs/error.log';
+    my $late = qr/exited on signal 9/;
+    my ($before, $log, @took) = (0);
 
-    my $servroot = server_root();
-    my $pid = slurp("$servroot/logs/nginx.pid") + 0;
-    my $start = time();
+    $late = qr/$late| records are not acknowledged/ if $delivered;
 
-    kill($signal, $pid);
+    for my $attempt (1 .. 5) {
+        start_again() if $attempt > 1;
 
-    sleep 0.01 while is_alive($pid) && time() < $start + 20;
+        my $pid = slurp(server_root() . '/logs/nginx.pid') + 0;
+        my $start = time();
 
-    my $took = time() - $start;
+        kill($signal, $pid);
 
-    cmp_ok($took, '<', $limit, "$name - stop_nginx - $signal took $took s");
+        if (!are_gone($pid)) {
+            fail("$what: nginx ends");
+            return;
+        }
 
-    unlike(slurp("$servroot/logs/error.log"), qr/\[(?:alert|emerg)\]/,
-           "$name - stop_nginx - no alert");
+        push @took, sprintf('%.2f s', time() - $start);
+
+        $log = substr(slurp($file), $before);
+        $before += length $log;
+
+        last if $log !~ $late;
+    }
+
+    my @found = grep { /\[(?:alert|emerg)\]|$late/ } split /\n/, $log;
+
+    is("@found", '', "$what took " . join(', ', @took));
+}
+
+
+sub start_again {
+    my $root = server_root();
+
+    system($Test::Nginx::Util::NginxBinary, '-p', "$root/", '-c',
+           "$root/conf/nginx.conf") == 0
+        or die "nginx does not start again\n";
+
+    my $end = time() + 60;
+
+    until (slurp("$root/logs/nginx.pid") =~ /\A\d+\n/ && ask('/t.txt')) {
+        die "no answer of an nginx that was started again\n" if time() > $end;
+        sleep 0.05;
+    }
 }
 
 

@@ -18,7 +18,7 @@
 #include <librdkafka/rdkafka.h>
 
 
-#define TIMEOUT  30000    /* ms */
+#define TIMEOUT  60000    /* ms */
 
 
 static void create(rd_kafka_t *rk, rd_kafka_queue_t *queue, char **argv);

@@ -156,14 +156,14 @@ test_denial_writes_nothing(void **state)
 
     (void) state;
 
-    freeReplyObject(redis_ask("SET a %lld PX 100000",
-                              (long long) redis_clock() + 900000));
+    freeReplyObject(redis_ask("SET a %lld PX 10000000",
+                              (long long) redis_clock() + HOUR / 2));
     set("q", QUOTA * (redis_clock() / DAY + 1) + 5);
 
     at = redis_number(redis_ask("PEXPIRETIME a"));
 
-    assert_int_equal(take("a b q", "b 1000000 1 1 0 1 b 1000000 5 6 0 1 "
-                                   "d 0 5 1 0 0"), 0);
+    assert_int_equal(take("a b q", "b 3600000000 1 1 0 1 "
+                                   "b 3600000000 5 6 0 1 d 0 5 1 0 0"), 0);
     assert_true(r[2] > 0);
     assert_int_equal(r[6], -1);
     assert_true(r[10] > 0);
@@ -185,21 +185,22 @@ test_denial_writes_what_it_cut(void **state)
     day = before / DAY;
 
     set("a", before + DAY);
-    set("b", before + 2 * SECOND);
+    set("b", before + 2 * HOUR);
     set("q", (day + 50) * QUOTA + 7);
     set("m", 900 * QUOTA + 7);
 
-    assert_int_equal(take("a b q m", "b 1000000 5 1 0 1 b 1000000 5 6 0 1 "
+    assert_int_equal(take("a b q m", "b 3600000000 5 1 0 1 "
+                                     "b 3600000000 5 6 0 1 "
                                      "d 0 5 1 0 0 m 0 7 1 0 0"), 0);
     assert_int_equal(r[1], 0);
-    assert_int_equal(r[2], SECOND);
-    assert_int_equal(r[3], 5 * SECOND);
+    assert_int_equal(r[2], HOUR);
+    assert_int_equal(r[3], 5 * HOUR);
     assert_int_equal(r[9], 0);
     assert_int_equal(r[13], 0);
 
-    assert_true(redis_get("a") >= before + 5 * SECOND);
-    assert_true(redis_get("a") <= redis_clock() + 5 * SECOND);
-    assert_true(ttl("a") <= 5001);
+    assert_true(redis_get("a") >= before + 5 * HOUR);
+    assert_true(redis_get("a") <= redis_clock() + 5 * HOUR);
+    assert_true(ttl("a") <= 5 * HOUR / 1000 + 1);
 
     /* what was used stays used, in the window of now */
 
@@ -517,13 +518,15 @@ test_ban_of_a_dry_run(void **state)
 {
     (void) state;
 
-    assert_int_equal(take("a b x", "b 1000000 9 1 0 1 B 1000000 2 3 0 1 "
+    assert_int_equal(take("a b x", "b 3600000000 9 1 0 1 "
+                                   "B 3600000000 2 3 0 1 "
                                    "x 60000000 1 0 0 0"), 1);
     assert_int_equal(r[1], 8);
     assert_int_equal(r[10], 60 * SECOND);
     assert_int_equal(r[12], 1);
 
-    assert_int_equal(take("a b x", "b 1000000 9 1 0 1 B 1000000 2 1 0 1 "
+    assert_int_equal(take("a b x", "b 3600000000 9 1 0 1 "
+                                   "B 3600000000 2 1 0 1 "
                                    "x 60000000 1 0 0 0"), 1);
     assert_int_equal(r[1], 7);
     assert_int_equal(r[5], 2);
