@@ -371,7 +371,7 @@ ngx_gw_journal_put(ngx_gw_journal_t *j, const gw_journal_record_t *rec)
         ngx_gw_journal_open_more(j);
     }
 
-    ngx_gw_journal_feed_soon(j);
+    ngx_gw_journal_feed_later(j);
 
     return NGX_OK;
 }

@@ -89,6 +89,8 @@ struct ngx_gw_journal_s {
     ngx_uint_t                    refused;   /* flights to be buried */
     ngx_msec_t                    since;     /* of what is fed again */
     uint64_t                      unacked;   /* records of our own */
+    ngx_uint_t                    waiting;   /* the same, since "taken" */
+    ngx_msec_t                    taken;     /* when they were fed last */
     ngx_msec_t                    moved;     /* when that was less, or 0 */
     ngx_msec_t                    unsynced;  /* since when */
     ngx_msec_t                    syncing;   /* the same, of the syncer */
@@ -111,7 +113,7 @@ struct ngx_gw_journal_s {
     ngx_gw_journal_op_t           ops[NGX_GW_JOURNAL_OPS];
     ngx_uint_t                    nops;
 
-    ngx_event_t                   feed;      /* soon */
+    ngx_event_t                   feed;      /* later */
     ngx_event_t                   turn;      /* at once */
     ngx_event_t                   sync;
     ngx_event_t                   tick;

@@ -7,9 +7,15 @@
 #include "ngx_gw_journal_steps.h"
 
 
-#define NGX_GW_JOURNAL_TURN    1024     /* records fed at once */
+#define NGX_GW_JOURNAL_TURN    256      /* records fed at once */
 #define NGX_GW_JOURNAL_PART    64       /* of one source, then the other */
-#define NGX_GW_JOURNAL_DELAY   25       /* ms from a record to the feeder */
+
+/* from a record to the feeder: ms, also since the last ones; or records */
+
+#define NGX_GW_JOURNAL_DELAY   25
+#define NGX_GW_JOURNAL_PAUSE   500
+#define NGX_GW_JOURNAL_BATCH   1024
+
 
 static ngx_int_t ngx_gw_journal_feed_source(ngx_gw_journal_t *j,
     ngx_gw_journal_source_t *source);
@@ -38,6 +44,11 @@ ngx_gw_journal_feed(ngx_gw_journal_t *j)
         ngx_del_timer(&j->feed);
     }
 
+    if (j->waiting) {
+        j->waiting = 0;
+        j->taken = ngx_current_msec;
+    }
+
     for (n = 0; n < NGX_GW_JOURNAL_TURN; n += NGX_GW_JOURNAL_PART) {
 
         own = ngx_gw_journal_feed_source(j, &j->source);
@@ -58,14 +69,38 @@ ngx_gw_journal_feed(ngx_gw_journal_t *j)
 }
 
 
-/* a batch costs less than each record by itself */
-
 void
 ngx_gw_journal_feed_soon(ngx_gw_journal_t *j)
 {
-    if (!j->feed.timer_set && !j->blocked && !j->stopping) {
-        ngx_add_timer(&j->feed, NGX_GW_JOURNAL_DELAY);
+    if (!j->turn.posted && !j->blocked && !j->stopping) {
+        ngx_post_event(&j->turn, &ngx_posted_next_events);
     }
+}
+
+
+/*
+ * A record more.  They are fed together, for each time costs the threads of
+ * Kafka's client several wake-ups, and a request to the broker.
+ */
+
+void
+ngx_gw_journal_feed_later(ngx_gw_journal_t *j)
+{
+    ngx_msec_int_t  pause;
+
+    if (++j->waiting >= NGX_GW_JOURNAL_BATCH) {
+        ngx_gw_journal_feed_soon(j);
+        return;
+    }
+
+    if (j->feed.timer_set || j->blocked || j->stopping) {
+        return;
+    }
+
+    pause = (ngx_msec_int_t) (j->taken + NGX_GW_JOURNAL_PAUSE
+                              - ngx_current_msec);
+
+    ngx_add_timer(&j->feed, (ngx_msec_t) ngx_max(pause, NGX_GW_JOURNAL_DELAY));
 }
 
 

@@ -48,10 +48,11 @@ void ngx_gw_journal_failed(ngx_gw_journal_t *j, ngx_err_t err,
     const char *what);
 
 
-/* feeds at once, or after other work; handlers of ngx_gw_kafka.h */
+/* feeds at once, after other work, or some time; handlers of ngx_gw_kafka.h */
 
 void ngx_gw_journal_feed(ngx_gw_journal_t *j);
 void ngx_gw_journal_feed_soon(ngx_gw_journal_t *j);
+void ngx_gw_journal_feed_later(ngx_gw_journal_t *j);
 void ngx_gw_journal_feed_retry(ngx_gw_journal_t *j);
 void ngx_gw_journal_report(void *data, uintptr_t opaque,
     ngx_gw_kafka_result_e result);

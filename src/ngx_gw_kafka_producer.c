@@ -7,10 +7,16 @@
 #include "ngx_gw_kafka_producer.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 
 #include <librdkafka/rdkafka.h>
 
 
+#define NGX_GW_KAFKA_SLACK  1000000    /* ns */
+
+
+static rd_kafka_t *ngx_gw_kafka_producer_new(rd_kafka_conf_t *conf, char *why,
+    size_t size);
 static void *ngx_gw_kafka_producer_thread(void *data);
 
 
@@ -26,7 +32,7 @@ ngx_gw_kafka_producer_create(ngx_gw_kafka_producer_t *p,
     if (rd_kafka_conf_set(conf, "bootstrap.servers", kcf->brokers, why, size)
         == RD_KAFKA_CONF_OK)
     {
-        p->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, size);
+        p->rk = ngx_gw_kafka_producer_new(conf, why, size);
     }
 
     if (p->rk == NULL) {
@@ -59,6 +65,31 @@ ngx_gw_kafka_producer_create(ngx_gw_kafka_producer_t *p,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Its threads round times to wait down to milliseconds, and look at the clock
+ * again and again for the rest.  With some slack, which they inherit, they are
+ * woken when it is over.
+ */
+
+static rd_kafka_t *
+ngx_gw_kafka_producer_new(rd_kafka_conf_t *conf, char *why, size_t size)
+{
+    int          slack;
+    rd_kafka_t  *rk;
+
+    slack = prctl(PR_GET_TIMERSLACK);
+    (void) prctl(PR_SET_TIMERSLACK, NGX_GW_KAFKA_SLACK);
+
+    rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, size);
+
+    if (slack > 0) {
+        (void) prctl(PR_SET_TIMERSLACK, slack);
+    }
+
+    return rk;
 }
 
 

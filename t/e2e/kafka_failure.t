@@ -109,6 +109,35 @@ is_deeply([ event_problems($gw, $kafka) ], [],
           'back: every event arrives once');
 
 
+# librdkafka may be woken late, which saves time, but requests are not
+
+sub slack {
+    my ($thread) = @_;
+
+    open(my $fh, '<', "/proc/$thread/timerslack_ns") or return undef;
+    return <$fh>;
+}
+
+
+SKIP: {
+    my $default = slack($gw->master);
+
+    skip('not allowed to see the slack of timers', 2) if !defined $default;
+
+    my (%late, %other);
+
+    for my $thread (map { glob("/proc/$_/task/*") } @workers) {
+        my $name = GWTest::slurp("$thread/comm");
+        my $slack = slack($thread =~ s,.*/,,r) // next;
+
+        $name =~ /\Ardk:/ ? $late{$slack}++ : $other{$slack}++;
+    }
+
+    is_deeply([ keys %late ], [ "1000000\n" ], 'threads of librdkafka: 1 ms');
+    is_deeply([ keys %other ], [ $default ], 'those of nginx: the usual');
+}
+
+
 # nginx ends, though it has events that it can't deliver: the next one does
 
 $kafka->signal('STOP');
