@@ -101,6 +101,7 @@ struct ngx_gw_journal_s {
 
     ngx_gw_journal_lane_t         opener;
     ngx_gw_journal_file_t         opened;
+    ngx_err_t                     headed;    /* of its first copy */
     ngx_msec_t                    reopen;    /* not before that */
     ngx_msec_t                    rotated;
     ngx_gw_journal_lane_t         loader;

@@ -17,8 +17,6 @@ static ngx_err_t ngx_gw_journal_file_reserve(ngx_gw_journal_place_t *place,
     ngx_gw_journal_file_t *file);
 static ngx_err_t ngx_gw_journal_file_tail(ngx_gw_journal_place_t *place,
     ngx_gw_journal_file_t *file);
-static ngx_err_t ngx_gw_journal_file_header(ngx_gw_journal_place_t *place,
-    ngx_gw_journal_file_t *file);
 static void ngx_gw_journal_file_undo(ngx_gw_journal_place_t *place,
     ngx_gw_journal_file_t *file);
 static ngx_err_t ngx_gw_journal_file_look(ngx_gw_journal_file_t *file, int fd);
@@ -237,15 +235,15 @@ ngx_gw_journal_file_create(ngx_gw_journal_place_t *place,
 
     err = ngx_gw_journal_file_tail(place, file);
 
-    if (err == 0) {
-        err = ngx_gw_journal_file_header(place, file);
-    }
-
     if (err) {
         ngx_gw_journal_file_undo(place, file);
+        return err;
     }
 
-    return err;
+    ngx_gw_journal_dir_header(place, file->map, file->generation,
+                              file->number);
+
+    return 0;
 }
 
 
@@ -342,29 +340,6 @@ ngx_gw_journal_file_tail(ngx_gw_journal_place_t *place,
 }
 
 
-static ngx_err_t
-ngx_gw_journal_file_header(ngx_gw_journal_place_t *place,
-    ngx_gw_journal_file_t *file)
-{
-    ngx_err_t  err;
-
-    ngx_gw_journal_dir_header(place, file->map, file->generation,
-                              file->number);
-
-    err = ngx_gw_journal_dir_write(file->fd, file->map, GW_JOURNAL_HEADER, 0);
-    if (err) {
-        return ngx_gw_journal_dir_failed(place, "pwrite() to a segment", err);
-    }
-
-    if (fsync(file->fd) == -1 || fsync(place->dir) == -1) {
-        return ngx_gw_journal_dir_failed(place, "fsync() of a segment",
-                                         ngx_errno);
-    }
-
-    return 0;
-}
-
-
 static void
 ngx_gw_journal_file_undo(ngx_gw_journal_place_t *place,
     ngx_gw_journal_file_t *file)
@@ -373,11 +348,6 @@ ngx_gw_journal_file_undo(ngx_gw_journal_place_t *place,
 
     ngx_gw_journal_dir_name(&name, GW_JOURNAL_SEGMENT, file->generation,
                             file->number);
-
-    if (file->map) {
-        (void) munmap(file->map, file->size);
-        file->map = NULL;
-    }
 
     if (file->tail) {
         (void) ngx_gw_journal_dir_unlink(place->tails, &name);
@@ -428,6 +398,11 @@ ngx_gw_journal_file_copy(ngx_gw_journal_place_t *place,
 
     if (err == 0 && fdatasync(fd) == -1) {
         err = ngx_gw_journal_dir_failed(place, "fdatasync() of a segment",
+                                        ngx_errno);
+    }
+
+    if (err == 0 && file->map && from == 0 && fsync(place->dir) == -1) {
+        err = ngx_gw_journal_dir_failed(place, "fsync() of the directory",
                                         ngx_errno);
     }
 

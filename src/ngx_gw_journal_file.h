@@ -21,13 +21,13 @@
  * no error.
  *
  * _create() makes segment "number": the tail, preallocated, mapped, touched,
- * and the file in DIR, preallocated; both with the header, that one synced,
- * and DIR as well.
+ * with its header, and the file in DIR, preallocated.  Nothing is written to
+ * that one.
  *
  * _copy() writes the tail's bytes [from, to) and the acknowledged offset to
- * the file in DIR, and syncs it; that offset alone if there is no map.  The
- * file is opened for the time being if "fd" is -1.  After an error all since
- * "from" has to be copied again.
+ * the file in DIR, and syncs it, with "from" 0 its name in DIR as well; that
+ * offset alone if there is no map.  The file is opened for the time being if
+ * "fd" is -1.  After an error all since "from" has to be copied again.
  *
  * _release() unmaps and unlinks the tail.  _remove() unlinks what is left of
  * a segment, whatever of it is there, and closes "fd" unless that is -1; it is

@@ -53,7 +53,15 @@ ngx_gw_journal_open_run(ngx_gw_journal_lane_t *lane)
 
     lane->err = ngx_gw_journal_file_create(&lane->place, &j->opened);
 
-    if (lane->err == NGX_ENOENT) {
+    if (lane->err == 0) {
+
+        /* a disk that fails must not keep events from Kafka */
+
+        j->headed = ngx_gw_journal_file_copy(&lane->place, &j->opened, 0,
+                                             GW_JOURNAL_HEADER,
+                                             GW_JOURNAL_HEADER);
+
+    } else if (lane->err == NGX_ENOENT) {
 
         /* a directory was removed, the next time it is there again */
 
@@ -122,6 +130,14 @@ ngx_gw_journal_open_done(ngx_gw_journal_lane_t *lane)
         (void) ngx_gw_journal_file_release(&lane->place, &j->opened);
         (void) ngx_gw_journal_file_remove(&lane->place, &j->opened, 0, 0);
         return;
+    }
+
+    if (j->headed) {
+
+        /* the syncer begins with it then */
+
+        seg->copied = 0;
+        ngx_gw_journal_failed(j, j->headed, lane->place.what);
     }
 
     j->reopen = ngx_current_msec;

@@ -89,6 +89,18 @@ typedef enum {
 } ngx_gw_journal_op_e;
 
 
+/* a message to be buried */
+
+typedef struct {
+    uint64_t                  flight;
+    ngx_gw_journal_file_t     file;
+    const char               *data;          /* of the segment, if in memory */
+    size_t                    from;
+    size_t                    to;
+    ngx_err_t                 err;
+} ngx_gw_journal_letter_t;
+
+
 /* what the syncer does, one of a list */
 
 typedef struct {
@@ -98,8 +110,8 @@ typedef struct {
     size_t                    from;
     size_t                    to;
     uint64_t                  acked;
-    uint64_t                  flight;        /* to be buried */
-    const char               *data;          /* its bytes, if in memory */
+    ngx_gw_journal_letter_t  *letters;       /* of one generation */
+    ngx_uint_t                nletters;
     ngx_err_t                 err;
     const char               *what;
     unsigned                  bad:1;

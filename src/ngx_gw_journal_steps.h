@@ -93,8 +93,7 @@ ngx_gw_journal_op_t *ngx_gw_journal_sync_op(ngx_gw_journal_t *j,
 void ngx_gw_journal_bury(ngx_gw_journal_t *j);
 ngx_err_t ngx_gw_journal_bury_run(ngx_gw_journal_place_t *place,
     ngx_gw_journal_op_t *op);
-void ngx_gw_journal_bury_done(ngx_gw_journal_t *j,
-    const ngx_gw_journal_op_t *op);
+void ngx_gw_journal_bury_done(ngx_gw_journal_t *j, ngx_gw_journal_op_t *op);
 
 
 /* looks for orphans now and then; goes on with one */

@@ -297,27 +297,21 @@ ngx_gw_journal_sync_run(ngx_gw_journal_lane_t *lane)
 {
     ngx_gw_journal_t *j = lane->data;
 
-    ngx_uint_t            i, failed;
+    ngx_uint_t            i;
     ngx_gw_journal_op_t  *op;
-
-    failed = 0;
 
     for (i = 0; i < j->nops; i++) {
         op = &j->ops[i];
 
-        if (op->op != NGX_GW_JOURNAL_FINISH) {
-            op->err = ngx_gw_journal_sync_step(&lane->place, op);
-
-        } else if (failed) {
-            op->err = NGX_EAGAIN;
-
-        } else {
+        if (op->op == NGX_GW_JOURNAL_FINISH) {
             op->err = ngx_gw_journal_file_finish(&lane->place,
                                                  &j->drain->orphan.owner);
+
+        } else {
+            op->err = ngx_gw_journal_sync_step(&lane->place, op);
         }
 
         op->what = lane->place.what;
-        failed |= (op->err != 0);
     }
 }
 
@@ -362,9 +356,6 @@ ngx_gw_journal_sync_done(ngx_gw_journal_lane_t *lane)
 
         if (op->err) {
             failed = 1;
-        }
-
-        if (op->err && op->err != NGX_EAGAIN) {
             ngx_gw_journal_failed(j, op->err, op->what);
         }
 

@@ -22,6 +22,7 @@ my $PADDING = "X-Padding: " . 'p' x 1000;
 my $HEADER = 1024;               # of a segment
 my $HEAD = 24;                   # of a record without a key
 my $EVENTS = 8;                  # that need less than half of a segment
+my $TAILS = 8;                   # segments in memory, at most
 
 my $kafka = GWTest::Server->new('mock-kafka', 'faults-kafka');
 my $only = $ENV{GW_ONLY} // '.';
@@ -301,6 +302,57 @@ scenario 'many segments that wait for Kafka' => sub {
 };
 
 
+scenario 'a disk that fails, and Kafka is well' => sub {
+    begin('failing', 'size=64m sync=50ms');
+
+    for ([ sync => 'EIO' ], [ write => 'EIO' ], [ write => 'ENOSPC' ]) {
+        my $fault = "@$_";
+        my $n = max(owned());
+
+        $meter->fault(@$_);
+
+        # more than memory has room for
+
+        wait_for(sub {
+            paced($EVENTS, 120);
+            max(owned()) > $n + 2 * $TAILS;
+        }, "$fault: new segments", 240);
+        wait_for(sub { mapped() <= 3 && owned() <= 3 },
+                 "$fault: segments to be removed", 120);
+        cmp_ok($meter->metric('file_failures_total'), '>', 0,
+               "$fault: it is counted");
+
+        $meter->fault($_->[0]);
+    }
+
+    # what never got to the disk survives its worker
+
+    $kafka->order('down all');
+    $meter->fault(sync => 'EIO');
+
+    my $n = max(owned());
+
+    wait_for(sub {
+        paced($EVENTS, 120);
+        max(owned()) > $n + 2;
+    }, 'segments that wait', 240);
+
+    my ($dead) = keys %{$meter->generations};
+
+    $meter->kill_workers(KILL => $meter->workers);
+    $kafka->order('up all');
+    requests(1, '/here');
+    wait_for(sub { !exists $meter->generations->{$dead} }, 'all to be sent',
+             120);
+    $meter->fault('sync');
+
+    my ($problems, $gaps) = end();
+
+    is_deeply($problems, [], 'nothing is wrong');
+    is_deeply($gaps, [], 'nothing was dropped');
+};
+
+
 scenario 'segments that can not be read again' => sub {
     begin('broken', 'size=64m sync=50ms', <<'END');
     gw_usage_kafka_set  queue.buffering.max.messages  10;
@@ -366,6 +418,61 @@ scenario 'a rejected request cut off by a death' => sub {
     is_deeply($problems, [], 'nothing is wrong');
     is_deeply($gaps, [], 'no gap');
     is($proof->count('adopted'), 1, 'an end that is adopted');
+};
+
+
+# Its worker is killed between the event and the end of the request; for a
+# test it gets a table of before the event.
+
+scenario 'an event whose request can not leave the table' => sub {
+    begin('leave', 'size=64m sync=50ms');
+    $kafka->order('down all');
+
+    my $held = send_request($meter->port, 'POST', '/held',
+                            headers => [ 'Content-Length' => 1 ]);
+
+    wait_for(sub { $meter->metric('requests') == 1 }, 'a request under way');
+
+    my ($live) = glob $meter->tails . '/*/*.live';
+    my $segment = segment(1);
+    my $table = GWTest::slurp($live);
+
+    syswrite($held, 'a');
+    is(read_response($held)->{status}, 200, 'its answer');
+    wait_for(sub { $meter->metric('requests') == 0 }, 'its event');
+    $meter->kill_all('KILL');
+
+    open(my $fh, '+<', $live) or die "$live: $!\n";
+    syswrite($fh, $table);
+    close($fh);
+
+    $meter->fault(write => 'EIO', 0, $live);
+    $meter->start;
+    $kafka->order('up all');
+
+    # marks of both generations and the event, which would be removed then
+
+    wait_for(sub { $meter->metric('acknowledged_total') >= 4 }, 'Kafka', 120);
+
+    my $tries = -s $meter->control . '/failed' // 0;
+
+    wait_for(sub { (-s $meter->control . '/failed' // 0) > $tries + 5 },
+             'it to be tried again');
+    ok(-e $live, 'the table is there');
+    ok(-e $segment, 'so is the segment with the event');
+
+    # who begins anew sees both
+
+    $meter->kill_all('KILL');
+    $meter->fault('write');
+    $meter->start;
+    wait_for(sub { !-e $live && !-e $segment }, 'both to be removed', 120);
+
+    my ($problems, $gaps, $proof) = end();
+
+    is_deeply($problems, [], 'nothing is wrong');
+    is_deeply($gaps, [], 'no gap');
+    is($proof->count('unfinished'), 0, 'no request is taken for cut off');
 };
 
 

@@ -13,7 +13,8 @@
  *                  datasync, write, read, open, allocate, unlink) holds
  *
  *         ERROR                its number
- *         ERROR OFFSET NAME    for the file NAME, from OFFSET on; of "read"
+ *         ERROR OFFSET NAME    for the file NAME, of any folder, from OFFSET
+ *                              on; of "read" and "write"
  *         hang                 the call goes on when the file is gone
  *         skip                 nothing is done, and that's a success; of
  *                              "sync" and "datasync"
@@ -48,8 +49,9 @@
 #define TURN  5000    /* us */
 
 #define GO    0
-#define FAIL  1
-#define SKIP  2
+#define SKIP  1
+#define FAIL  2
+#define PART  3       /* in the middle, if it can */
 
 
 int fsync(int fd);
@@ -124,21 +126,22 @@ fdatasync(int fd)
 }
 
 
-/* it fails in the middle, if it can */
-
 ssize_t
 pwrite64(int fd, const void *buf, size_t n, off64_t offset)
 {
+    int       rc;
     ssize_t  (*real)(int, const void *, size_t, off64_t);
 
     real = (ssize_t (*)(int, const void *, size_t, off64_t))
            dlsym(RTLD_NEXT, "pwrite64");
 
-    if (!fails(fd, "write")) {
+    rc = fault(fd, "write", offset + (off64_t) n);
+
+    if (rc < FAIL) {
         return real(fd, buf, n, offset);
     }
 
-    return n > 1 ? real(fd, buf, n / 2, offset) : -1;
+    return rc == PART && n > 1 ? real(fd, buf, n / 2, offset) : -1;
 }
 
 
@@ -150,7 +153,7 @@ pread64(int fd, void *buf, size_t n, off64_t offset)
     real = (ssize_t (*)(int, void *, size_t, off64_t))
            dlsym(RTLD_NEXT, "pread64");
 
-    if (fault(fd, "read", offset + (off64_t) n) == FAIL) {
+    if (fault(fd, "read", offset + (off64_t) n) >= FAIL) {
         return -1;
     }
 
@@ -233,7 +236,7 @@ __realpath_chk(const char *path, char *resolved, size_t n)
 static int
 fails(int fd, const char *call)
 {
-    return fault(fd, call, INT64_MAX) == FAIL;
+    return fault(fd, call, INT64_MAX) >= FAIL;
 }
 
 
@@ -246,7 +249,19 @@ fault(int fd, const char *call, off64_t end)
     char       text[PATH_MAX + 64], path[PATH_MAX];
     long long  offset;
 
-    if (!asked(call, text, sizeof(text)) || !watched(name_of(fd, path))) {
+    if (!asked(call, text, sizeof(text))) {
+        return GO;
+    }
+
+    error = 0;
+    name = 0;
+
+    (void) sscanf(text, "%d %lld %n", &error, &offset, &name);
+    (void) name_of(fd, path);
+
+    if (name ? end <= offset || strcmp(path, text + name) != 0
+             : !watched(path))
+    {
         return GO;
     }
 
@@ -264,14 +279,7 @@ fault(int fd, const char *call, off64_t end)
         return GO;
     }
 
-    error = 0;
-    name = 0;
-
-    (void) sscanf(text, "%d %lld %n", &error, &offset, &name);
-
-    if (error == 0
-        || (name != 0 && (end <= offset || strcmp(path, text + name) != 0)))
-    {
+    if (error == 0) {
         return GO;
     }
 
@@ -279,7 +287,7 @@ fault(int fd, const char *call, off64_t end)
 
     errno = error;
 
-    return FAIL;
+    return name ? FAIL : PART;
 }
 
 

@@ -203,6 +203,21 @@ append(char *base, size_t at, uint64_t sequence, const char *text)
 }
 
 
+/* as the opener does it: the header is on the disk, too */
+
+static inline ngx_err_t
+begin_segment(ngx_gw_journal_file_t *file)
+{
+    ngx_err_t  err;
+
+    err = ngx_gw_journal_file_create(&place, file);
+
+    return err ? err : ngx_gw_journal_file_copy(&place, file, 0,
+                                                GW_JOURNAL_HEADER,
+                                                GW_JOURNAL_HEADER);
+}
+
+
 /* a worker that is killed: two segments of one record each, and a table */
 
 static inline void
@@ -220,8 +235,7 @@ dead_worker(uint64_t generation)
         owner.generation = generation;
 
         if (ngx_gw_journal_file_own(&place, &owner, 4096)
-            || ngx_gw_journal_file_create(&place, &one)
-            || ngx_gw_journal_file_create(&place, &two))
+            || begin_segment(&one) || begin_segment(&two))
         {
             _exit(1);
         }

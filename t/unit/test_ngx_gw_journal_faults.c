@@ -290,14 +290,13 @@ do_copy(void)
     end = append(file.map, GW_JOURNAL_HEADER, 1, "an event");
     countdown = left;
 
-    err = ngx_gw_journal_file_copy(&place, &file, GW_JOURNAL_HEADER, end,
-                                   GW_JOURNAL_HEADER);
+    err = ngx_gw_journal_file_copy(&place, &file, 0, end, GW_JOURNAL_HEADER);
     left = calm();
 
     if (err) {
         assert_false(succeed);
-        assert_int_equal(ngx_gw_journal_file_copy(&place, &file,
-                                                  GW_JOURNAL_HEADER, end,
+        assert_true(place.what[0] != '\0');
+        assert_int_equal(ngx_gw_journal_file_copy(&place, &file, 0, end,
                                                   GW_JOURNAL_HEADER),
                          0);
     }
@@ -337,6 +336,37 @@ test_copy(void **state)
     (void) state;
 
     each_fault(do_copy);
+}
+
+
+/* the name in DIR is synced with the header, and not again */
+
+static void
+test_copy_name(void **state)
+{
+    ngx_gw_journal_file_t  file = file_make(0xaa, 1);
+
+    (void) state;
+
+    assert_int_equal(ngx_gw_journal_file_create(&place, &file), 0);
+
+    with = EIO;
+    countdown = 4;
+    assert_int_equal(ngx_gw_journal_file_copy(&place, &file, 0,
+                                              GW_JOURNAL_HEADER,
+                                              GW_JOURNAL_HEADER),
+                     EIO);
+    assert_int_equal(calm(), 0);
+    assert_string_equal(place.what, "fsync() of the directory");
+
+    countdown = 4;
+    assert_int_equal(ngx_gw_journal_file_copy(&place, &file,
+                                              GW_JOURNAL_HEADER, 2048,
+                                              GW_JOURNAL_HEADER),
+                     0);
+    assert_int_equal(calm(), 1);
+
+    assert_int_equal(ngx_gw_journal_file_remove(&place, &file, SEGMENT, 0), 0);
 }
 
 
@@ -772,6 +802,7 @@ main(void)
         test(test_create),
         test(test_own),
         test(test_copy),
+        test(test_copy_name),
         test(test_open),
         test(test_remove),
         test(test_find),

@@ -52,6 +52,18 @@ test_create(void **state)
 
     assert_int_equal(ngx_gw_journal_file_create(&place, &file), 0);
 
+    /* the disk gets nothing yet, so that it can't be in the way */
+
+    assert_int_equal(ngx_gw_journal_file_read(&file, header, sizeof(header),
+                                              0, &err),
+                     GW_JOURNAL_HEADER);
+    assert_int_equal(gw_journal_open(&seg, header, sizeof(header)), GW_ERROR);
+
+    assert_int_equal(ngx_gw_journal_file_copy(&place, &file, 0,
+                                              GW_JOURNAL_HEADER,
+                                              GW_JOURNAL_HEADER),
+                     0);
+
     assert_int_equal(file.size, SEGMENT);
     assert_int_equal(size_of(place.dir, ONE), SEGMENT);
     assert_int_equal(size_of(place.tails, ONE), SEGMENT);
@@ -294,6 +306,66 @@ test_orphan(void **state)
     assert_int_equal(files_of(place.dir, 0), 1);
     assert_true(is_there(place.dir, "lock"));
     assert_int_equal(fds(), before);
+}
+
+
+/* the disk failed from the beginning: what is in the tails is all there is */
+
+static void
+test_orphan_without_copies(void **state)
+{
+    int                      i, j;
+    char                     buf[SEGMENT];
+    ngx_err_t                err;
+    ngx_gw_journal_file_t    file;
+    ngx_gw_journal_orphan_t  orphan;
+
+    static const char *const  text[] = { "one", "two" };
+
+    (void) state;
+
+    memset(buf, 0, sizeof(buf));
+
+    for (i = 0; i < 3; i++) {
+        dead_worker(0xaa);
+
+        for (j = 0; j < 2; j++) {
+
+            if (i == 2) {
+                unlinkat(place.dir, j ? TWO : ONE, 0);
+
+            } else {
+                put(place.dir, j ? TWO : ONE, buf, i ? 0 : SEGMENT);
+            }
+        }
+
+        assert_int_equal(ngx_gw_journal_file_find(&place, &orphan), 0);
+        assert_int_equal(orphan.n, 2);
+        assert_non_null(orphan.owner.table);
+
+        for (j = 0; j < 2; j++) {
+            memset(&file, 0, sizeof(file));
+            file.generation = 0xaa;
+            file.number = orphan.numbers[j];
+
+            assert_int_equal(ngx_gw_journal_file_open(&place, &file), 0);
+            assert_true(file.tail);
+            assert_int_equal(file.size, SEGMENT);
+            assert_int_equal(file.acked, GW_JOURNAL_HEADER);
+            assert_int_equal(ngx_gw_journal_file_read(&file, buf, SEGMENT, 0,
+                                                      &err),
+                             SEGMENT);
+            assert_non_null(memmem(buf, SEGMENT, text[j], 3));
+            assert_int_equal(ngx_gw_journal_file_remove(&place, &file, 1088,
+                                                        0), 0);
+            memset(buf, 0, sizeof(buf));
+        }
+
+        assert_int_equal(ngx_gw_journal_file_finish(&place, &orphan.owner), 0);
+        assert_int_equal(files_of(place.tails, 0), 0);
+        assert_int_equal(files_of(place.dir, 0), 1);
+        free(orphan.numbers);
+    }
 }
 
 
@@ -684,6 +756,7 @@ main(void)
         test(test_own),
         test(test_own_without_table),
         test(test_orphan),
+        test(test_orphan_without_copies),
         test(test_orphan_without_tails),
         test(test_foreign),
         test(test_empty_generation),
