@@ -300,7 +300,7 @@ gw_memo_refused_exact(gw_memo_t *m, const uint64_t key[2], uint64_t sent,
 
 /*
  * The refusal ends no later than the tokens come: "until" is rounded down.
- * What the client is told is rounded up, and "now" was late itself.
+ * What the client is told is rounded up, and "now" was rounded down itself.
  *
  * At "until" there are as many tokens as were asked for, and for another
  * "wait" there can't be twice as many: who asks first takes all, so the
@@ -326,7 +326,7 @@ gw_memo_count(gw_memo_record_t *fresh, uint64_t sent, uint64_t now,
     } else {
         ms = (uint64_t) wait / 1000;
         more = ms;
-        fresh->again = now + ms + 1 + GW_MEMO_TICK;
+        fresh->again = now + ms + 2;
     }
 
     if (more > GW_MEMO_PROBE) {

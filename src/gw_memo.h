@@ -13,8 +13,7 @@
  * digest; in a full set the record used longest ago goes, one without a live
  * refusal first, which costs a question to Redis or fills a local bucket,
  * never an error.  No pointers, not locked here: the caller does.  "now" is
- * milliseconds, of a clock that never goes back; it may be behind by a tick of
- * the kernel.
+ * milliseconds, of a clock that never goes back.
  *
  * gw_memo_ask() tells whether Redis has to be asked for "cost" tokens:
  *
@@ -68,7 +67,6 @@
 #define GW_MEMO_MAX      2000          /* ms that a refusal is believed */
 #define GW_MEMO_PROBE    100           /* ms */
 #define GW_MEMO_STRIKES  60000         /* ms */
-#define GW_MEMO_TICK     10            /* ms that "now" may be late */
 
 #define GW_MEMO_BAN      1
 

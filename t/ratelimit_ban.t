@@ -367,8 +367,8 @@ GET gw:{dry}:calls/ban => -1
 --- error_code eval
 [200, 429, 200, 429, 429]
 --- response_headers_like eval
-['Retry-After:', 'Retry-After: 3(600|5\d\d)', 'Retry-After:',
- 'Retry-After: 3(600|5\d\d)', 'Retry-After: 3(600|5\d\d)']
+['Retry-After:', 'Retry-After: 3(60[01]|5\d\d)', 'Retry-After:',
+ 'Retry-After: 3(60[01]|5\d\d)', 'Retry-After: 3(60[01]|5\d\d)']
 
 
 

@@ -118,7 +118,7 @@ Retry-After:',
 --- raw_response_headers_like eval
 ['"other";r=39;t=86400, "other-day";r=1;t=\d+, "last";r=0;t=3600\r',
  '"calls";r=0;t=86\d\d\d, "calls-month";r=0;t=(\d+), "other";r=39;t=\d+, '
- . '"other-day";r=1;t=\d+, "last";r=0;t=3(?:600|5\d\d)\r\n'
+ . '"other-day";r=1;t=\d+, "last";r=0;t=3(?:60[01]|5\d\d)\r\n'
  . '(?s:.*)Retry-After: (?:86\d\d\d|\1)\r']
 
 
@@ -372,8 +372,8 @@ KEYS gw:{number}:* => gw:\{number\}:calls
 Retry-After: (60|[1-5]\d)',
 ('X-Status: banned
 RateLimit-Policy: "login";q=1;w=60
-RateLimit: "login";r=0;t=(600|5\d\d)
-Retry-After: (600|5\d\d)') x 2]
+RateLimit: "login";r=0;t=(60[01]|5\d\d)
+Retry-After: (60[01]|5\d\d)') x 2]
 --- log_lines
 1 gw ratelimit: limited by "login", tier ""
 2 gw ratelimit: banned by "login", tier ""

@@ -65,7 +65,7 @@ X-Limits: calls=local_limited
 X-Remaining:
 RateLimit:
 RateLimit-Policy:
-Retry-After: 86(400|3\d\d)
+Retry-After: 86(40[01]|3\d\d)
 Content-Type: application/problem\+json',
 'X-Status: local']
 --- response_body_like eval
@@ -88,7 +88,7 @@ Content-Type: application/problem\+json',
 --- error_code eval
 [200, 200, 429]
 --- response_headers_like eval
-['X-Status: local', 'X-Status: local', 'Retry-After: 14(400|3\d\d)']
+['X-Status: local', 'X-Status: local', 'Retry-After: 14(40[01]|3\d\d)']
 
 
 

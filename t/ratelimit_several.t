@@ -234,7 +234,7 @@ X-Limits: calls=passed"]
 --- response_body eval
 ["hello\n", "problem \"a\",\"c\"\n", "problem \"a\",\"c\"\n"]
 --- response_headers_like eval
-['', 'Retry-After: 3(600|5\d\d)', 'Retry-After: 3(600|5\d\d)']
+['', 'Retry-After: 3(60[01]|5\d\d)', 'Retry-After: 3(60[01]|5\d\d)']
 
 
 

@@ -172,7 +172,7 @@ X-Limits: \[new=dry_run calls=limited\]']
 'X-Status: banned
 X-Limit: \[login\]
 X-Limits: \[login=banned\]
-X-Numbers: 0/(600|5\d\d)',
+X-Numbers: 0/(60[01]|5\d\d)',
 'X-Status: impossible
 X-Limit: \[calls\]
 X-Limits: \[calls=impossible\]

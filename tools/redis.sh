@@ -117,9 +117,13 @@ node_conf() {
 }
 
 
+# a node that comes back may be made the master, by those who were too slow to
+# see that there is one: it has to know what it knew
+
 data_conf() {
-    node_conf "$@" 'save ""' 'appendonly no' 'repl-diskless-sync yes' \
-        'repl-diskless-sync-delay 0' 'repl-ping-replica-period 1'
+    node_conf "$@" 'save ""' 'appendonly yes' 'appendfsync no' \
+        'repl-diskless-sync yes' 'repl-diskless-sync-delay 0' \
+        'repl-ping-replica-period 1'
 }
 
 
@@ -210,8 +214,8 @@ launch_sentinel() {
 
     for node in "$dir"/sentinel-*; do
         node_conf "$node" "sentinel monitor gateway $master 2" \
-            'sentinel down-after-milliseconds gateway 500' \
-            'sentinel failover-timeout gateway 2000' \
+            'sentinel down-after-milliseconds gateway 1000' \
+            'sentinel failover-timeout gateway 4000' \
             'sentinel parallel-syncs gateway 2' > "$node/redis.conf"
     done
 
