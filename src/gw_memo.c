@@ -30,7 +30,7 @@ typedef struct {
 
     int64_t            full;       /* of the machine's own bucket */
     uint32_t           cause;
-    uint32_t           unused;
+    uint32_t           round;      /* what was refused before it is another */
 } gw_memo_record_t;
 
 
@@ -364,16 +364,15 @@ gw_memo_store(gw_memo_record_t *rec, const gw_memo_record_t *fresh)
 
 
 void
-gw_memo_passed(gw_memo_t *m, const uint64_t key[2], uint64_t now)
+gw_memo_passed(gw_memo_t *m, const uint64_t key[2])
 {
     gw_memo_record_t  *rec;
-
-    (void) now;
 
     rec = gw_memo_find(m, key);
 
     if (rec != NULL) {
         gw_memo_store(rec, &gw_memo_nothing);
+        rec->round = (uint32_t) m->calls;
         gw_memo_tidy(m, rec);
     }
 }
@@ -464,7 +463,7 @@ gw_memo_fewer(gw_memo_t *m, const uint64_t key[2], uint64_t now,
     }
 
     more[0] = key[0] ^ ((uint64_t) cost * UINT64_C(0x9e3779b97f4a7c15));
-    more[1] = key[1];
+    more[1] = key[1] ^ rec->round;
 
     return rec;
 }
@@ -558,6 +557,7 @@ gw_memo_make(gw_memo_t *m, const uint64_t key[2], uint64_t now)
     best->key[0] = key[0];
     best->key[1] = key[1];
     best->used = ++m->calls;
+    best->round = (uint32_t) m->calls;
 
     return best;
 }

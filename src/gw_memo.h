@@ -103,7 +103,7 @@ int gw_memo_ask_exact(gw_memo_t *m, const uint64_t key[2], uint64_t now,
 void gw_memo_refused_exact(gw_memo_t *m, const uint64_t key[2], uint64_t sent,
     uint64_t now, int64_t cost, int64_t wait, unsigned cause,
     uint64_t left);
-void gw_memo_passed(gw_memo_t *m, const uint64_t key[2], uint64_t now);
+void gw_memo_passed(gw_memo_t *m, const uint64_t key[2]);
 uint64_t gw_memo_strikes(gw_memo_t *m, const uint64_t key[2], uint64_t now,
     uint64_t life);
 

@@ -374,7 +374,7 @@ ngx_http_gw_ratelimit_remember(ngx_http_gw_ratelimit_ctx_t *ctx)
 
             /* refusals of more tokens would promise them too early now */
 
-            gw_memo_passed(tables->memo, check->id, ngx_current_msec);
+            gw_memo_passed(tables->memo, check->id);
             ngx_http_gw_ratelimit_memory_spent(ctx, check, tables->memo);
         }
 
@@ -533,7 +533,7 @@ ngx_http_gw_ratelimit_undo(ngx_http_gw_ratelimit_ctx_t *ctx)
 
         if (check->probe || check->taken) {
             check->probe = 0;
-            gw_memo_passed(tables->memo, check->id, ngx_current_msec);
+            gw_memo_passed(tables->memo, check->id);
         }
 
         if (check->want) {

@@ -86,7 +86,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
 
         case 1:
-            gw_memo_passed(m, key, now);
+            gw_memo_passed(m, key);
             break;
 
         case 2:
@@ -101,8 +101,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         case 5:
             wait = (int64_t) at * (data[i + 6] % 128) - 1;
 
-            gw_memo_refused(m, key, now - data[i + 6], now, cost, wait,
-                            data[i + 7] % 8 == 0, data[i + 7]);
+            (n % 2 ? gw_memo_refused_exact : gw_memo_refused)
+                (m, key, now - data[i + 6], now, cost, wait,
+                 data[i + 7] % 8 == 0, data[i + 7]);
 
             if (data[i + 7] % 8 == 0) {
                 cost = 0;
@@ -115,7 +116,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
 
         default:
-            rc = gw_memo_ask(m, key, now, cost, data[i + 6] % 4, &d);
+            rc = (n % 2 ? gw_memo_ask_exact : gw_memo_ask)
+                     (m, key, now, cost, data[i + 6] % 4, &d);
 
             assert(rc == GW_OK || rc == GW_DECLINED);
             assert(rc == GW_OK || !d.probe);

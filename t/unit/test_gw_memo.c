@@ -124,7 +124,7 @@ test_init(void **state)
 
     assert_int_equal(ask(m, 1, NOW, 1), GW_OK);
     assert_false(denial.probe);
-    gw_memo_passed(m, key_of(1), NOW);
+    gw_memo_passed(m, key_of(1));
     assert_int_equal(strikes(m, 1, NOW), 0);
     assert_int_equal(stats(m).used, 0);
 
@@ -166,7 +166,7 @@ test_refusal(void **state)
 
     /* passed, and nothing is left */
 
-    gw_memo_passed(m, key_of(1), NOW + 471);
+    gw_memo_passed(m, key_of(1));
 
     assert_int_equal(ask(m, 1, NOW + 471, 1), GW_OK);
     assert_false(denial.probe);
@@ -556,7 +556,7 @@ test_strikes(void **state)
 
     /* they outlive the refusal, but not for ever */
 
-    gw_memo_passed(m, key_of(1), NOW + 7);
+    gw_memo_passed(m, key_of(1));
     assert_int_equal(gw_memo_ask(m, key_of(1), NOW + 7, 1, 2, &denial), GW_OK);
     assert_false(denial.probe);
     assert_int_equal(strikes(m, 1, NOW + 7), 1);
@@ -644,6 +644,19 @@ test_exact(void **state)
     assert_int_equal(ask_exact(m, NOW + 2001, 6), GW_DECLINED);
     assert_int_equal(denial.again, 0);
 
+    /* who has passed has taken what more tokens were to wait for */
+
+    gw_memo_passed(m, key_of(1));
+
+    refused_exact(m, NOW + 3000, 2, 100000, 0, 9);
+    refused_exact(m, NOW + 3000, 8, 700000, 0, 9);
+    assert_int_equal(ask_exact(m, NOW + 3001, 8), GW_DECLINED);
+
+    gw_memo_passed(m, key_of(1));
+    refused_exact(m, NOW + 3110, 2, 190000, 0, 9);
+    assert_int_equal(ask_exact(m, NOW + 3111, 2), GW_DECLINED);
+    assert_int_equal(ask_exact(m, NOW + 3111, 8), GW_OK);
+
     free(m);
 }
 
@@ -718,7 +731,7 @@ test_local(void **state)
 
     refused(m, 1, NOW, 1, SECOND);
     assert_int_equal(ask(m, 1, NOW, 1), GW_DECLINED);
-    gw_memo_passed(m, key_of(1), NOW);
+    gw_memo_passed(m, key_of(1));
 
     assert_int_equal(gw_memo_local(m, key_of(1), us, &b, 2, &answer),
                      GW_DECLINED);
@@ -906,7 +919,7 @@ test_trace(void **state)
         model[n].strikes = 0;
 
         if (gw_bucket_take(&b, &model[n].full, us, cost, &answer) == GW_OK) {
-            gw_memo_passed(m, key_of(n), now);
+            gw_memo_passed(m, key_of(n));
 
         } else {
             gw_memo_refused(m, key_of(n), now, now, cost, answer.wait, 0,
@@ -991,7 +1004,7 @@ test_broken(void **state)
     assert_int_equal(ask(m, 1, NOW, 1), GW_OK);
     refused(m, 1, NOW, 1, SECOND);
     assert_int_equal(ask(m, 1, NOW, 1), GW_OK);
-    gw_memo_passed(m, key_of(1), NOW);
+    gw_memo_passed(m, key_of(1));
     assert_int_equal(strikes(m, 1, NOW), 0);
     gw_memo_back(m, key_of(1), (int64_t) NOW * 1000, &b, 5);
     assert_int_equal(gw_memo_local(m, key_of(1), (int64_t) NOW * 1000, &b, 5,
