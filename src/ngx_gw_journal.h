@@ -40,9 +40,8 @@
  * empty key stands for the generation.
  *
  * Memory: "segment" bytes of tmpfs, two or three times that under load, at
- * most NGX_GW_JOURNAL_TAILS times if the disk hangs or fails;
- * NGX_GW_JOURNAL_FLYING messages in Kafka's client; one buffer of a segment
- * for what is drained.
+ * most NGX_GW_JOURNAL_TAILS times if the disk fails; NGX_GW_JOURNAL_FLYING
+ * messages in Kafka's client; one buffer of a segment for what is drained.
  */
 
 #ifndef _NGX_GW_JOURNAL_H_INCLUDED_

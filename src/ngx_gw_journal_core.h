@@ -132,6 +132,7 @@ struct ngx_gw_journal_s {
     unsigned                      fast:1;    /* segments fill quickly */
     unsigned                      blocked:1; /* Kafka takes no more */
     unsigned                      failed:1;  /* a flight, feed no other */
+    unsigned                      stuck:1;   /* the syncer failed last */
     unsigned                      again:1;   /* the next flight is an old one */
     unsigned                      unsynced_set:1;
     unsigned                      stopping:1;

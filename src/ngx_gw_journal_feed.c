@@ -38,7 +38,7 @@ void
 ngx_gw_journal_feed(ngx_gw_journal_t *j)
 {
     ngx_int_t   own, other;
-    ngx_uint_t  n;
+    ngx_uint_t  n, max;
 
     if (j->feed.timer_set) {
         ngx_del_timer(&j->feed);
@@ -49,7 +49,11 @@ ngx_gw_journal_feed(ngx_gw_journal_t *j)
         j->taken = ngx_current_msec;
     }
 
-    for (n = 0; n < NGX_GW_JOURNAL_TURN; n += NGX_GW_JOURNAL_PART) {
+    /* a worker that ends has no other work */
+
+    max = j->stopping ? NGX_GW_JOURNAL_BATCH : NGX_GW_JOURNAL_TURN;
+
+    for (n = 0; n < max; n += NGX_GW_JOURNAL_PART) {
 
         own = ngx_gw_journal_feed_source(j, &j->source);
         other = NGX_DONE;

@@ -221,7 +221,9 @@ ngx_gw_journal_open_more(ngx_gw_journal_t *j)
 
         /* those that are closed wait for the syncer, not for its timer */
 
-        if (j->tails > j->nspares + 1 && j->syncing != ngx_current_msec) {
+        if (j->tails > j->nspares + 1 && !j->stuck
+            && j->syncing != ngx_current_msec)
+        {
             ngx_gw_journal_sync(j);
         }
 

@@ -362,6 +362,8 @@ ngx_gw_journal_sync_done(ngx_gw_journal_lane_t *lane)
         ngx_gw_journal_sync_applied(j, op);
     }
 
+    j->stuck = failed;
+
     ngx_gw_journal_sync_age(j);
     ngx_gw_journal_drain(j);
 

@@ -345,6 +345,21 @@ subtest 'damage' => sub {
         is($stat[1], 1, "$what - stat - status");
     }
 
+    # its worker never could copy it, but could say that all was acknowledged
+
+    my $j = journal();
+
+    $j->segment($A, 1, \@records, size => 16384, changed => sub {
+        my $acked = substr($_[0], 64, 16);
+
+        $_[0] = "\0" x length($_[0]);
+        substr($_[0], 64, 16) = $acked;
+    });
+    $j->segment($A, 2, [event($A, 1)]);
+
+    is((verify($j))[1], 0, 'blank but for what is acknowledged - verify');
+    is(ids($j), '1', 'blank but for what is acknowledged - the others');
+
     # over windows of the reader, to a record that lies across their border
 
     for my $at (map { 1024 + 1048576 + $_ } -128, -64, -8, 0, 8, 1048576) {

@@ -353,6 +353,40 @@ scenario 'a disk that fails, and Kafka is well' => sub {
 };
 
 
+scenario 'a disk that fails, and Kafka is away' => sub {
+    begin('stuck', 'size=64m sync=10s');
+    $kafka->order('down all');
+    $meter->fault(sync => 'EIO');
+
+    wait_for(sub {
+        requests(20, '/here', $PADDING);
+        $meter->metric('dropped_total') > 0;
+    }, 'memory to be full', 120);
+
+    # what failed is tried again by the timer alone
+
+    my $failed = sub { -s $meter->control . '/failed' // 0 };
+    my ($since, $before) = (time, $failed->());
+
+    wait_for(sub {
+        requests(20, '/here', $PADDING);
+        time > $since + 3;
+    }, 'some seconds', 120);
+
+    my $tries = $failed->() - $before;
+
+    cmp_ok($tries, '<=', ($TAILS + 2) * (2 + (time - $since) / 10),
+           'segments are not tried again and again');
+
+    $meter->fault('sync');
+    $kafka->order('up all');
+
+    my ($problems) = end();
+
+    is_deeply($problems, [], 'nothing is wrong but what was dropped');
+};
+
+
 scenario 'segments that can not be read again' => sub {
     begin('broken', 'size=64m sync=50ms', <<'END');
     gw_usage_kafka_set  queue.buffering.max.messages  10;

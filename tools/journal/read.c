@@ -157,8 +157,13 @@ tool_reader_state(tool_reader_t *r, size_t len)
         break;
     }
 
+    /* of one that was never copied what is acknowledged may be there alone */
+
     for (i = 0; i < len; i++) {
-        if (r->header[i] != '\0') {
+
+        if ((i < GW_JOURNAL_ACKED || i >= GW_JOURNAL_ACKED + GW_JOURNAL_ACK)
+            && r->header[i] != '\0')
+        {
             return TOOL_BROKEN;
         }
     }
