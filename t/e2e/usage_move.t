@@ -42,7 +42,7 @@ sub move {
 # worker that the machine kept from it in its time has left it in memory.
 
 sub closed {
-    my $said = qx{$GWTest::ROOT/build/bin/gw-journal verify --tail $_[0] $_[1]};
+    my $said = qx{$ENV{TEST_NGINX_BIN}/gw-journal verify --tail $_[0] $_[1]};
 
     return (scalar(() = $said =~ /, closed$/mg),
             scalar(() = $said =~ /: \w+, \d+ records/g));
