@@ -46,6 +46,8 @@ static char *gw_usage_fields(char *p, const char *last,
     const gw_usage_record_t *rec);
 static int gw_usage_fits(const gw_str_t *s, size_t len);
 static size_t gw_usage_room_value(const gw_str_t *s, size_t max);
+static char *gw_usage_begin(char *p, uint64_t generation, uint64_t sequence,
+    const gw_str_t *source);
 static char *gw_usage_source(char *p, const gw_str_t *s);
 static char *gw_usage_subject(char *p, const gw_str_t *s);
 static char *gw_usage_time(char *p, int64_t ms);
@@ -85,9 +87,7 @@ gw_usage_write(char *buf, const gw_usage_record_t *rec)
 {
     char  *p;
 
-    p = gw_usage_literal(buf, "{\"specversion\":\"1.0\",\"id\":\"");
-    p += gw_usage_id(p, rec->generation, rec->sequence);
-    p = gw_usage_source(p, &rec->source);
+    p = gw_usage_begin(buf, rec->generation, rec->sequence, &rec->source);
 
     if (rec->interim) {
         p = gw_usage_literal(p, ",\"type\":\"gw.usage.interim.v1\"");
@@ -279,9 +279,7 @@ gw_usage_unfinished(char *buf, const gw_usage_unfinished_t *un)
 {
     char  *p;
 
-    p = gw_usage_literal(buf, "{\"specversion\":\"1.0\",\"id\":\"");
-    p += gw_usage_id(p, un->generation, un->sequence);
-    p = gw_usage_source(p, &un->source);
+    p = gw_usage_begin(buf, un->generation, un->sequence, &un->source);
     p = gw_usage_literal(p, ",\"type\":\"gw.usage.unfinished.v1\"");
     p = gw_usage_subject(p, &un->subject);
     p = gw_usage_time(p, un->start);
@@ -299,6 +297,17 @@ gw_usage_unfinished(char *buf, const gw_usage_unfinished_t *un)
 
 
 /* the source follows the id */
+
+static char *
+gw_usage_begin(char *p, uint64_t generation, uint64_t sequence,
+    const gw_str_t *source)
+{
+    p = gw_usage_literal(p, "{\"specversion\":\"1.0\",\"id\":\"");
+    p += gw_usage_id(p, generation, sequence);
+
+    return gw_usage_source(p, source);
+}
+
 
 static char *
 gw_usage_source(char *p, const gw_str_t *s)
